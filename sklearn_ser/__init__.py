@@ -1,0 +1,69 @@
+"""Speech emotion recognition the scikit-learn way: audio files in, a fitted Pipeline out.
+
+>>> from sklearn_ser import make_pipeline
+>>> make_pipeline("svm", features=("mfcc", "chroma")).named_steps.keys()
+dict_keys(['audio', 'features', 'scale', 'clf'])
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from sklearn_ser.audio import AudioLoader
+    from sklearn_ser.classifiers import SVMClassifier
+    from sklearn_ser.corpora import load_corpus
+    from sklearn_ser.features import (
+        MFCC,
+        AudioFeatureUnion,
+        Chroma,
+        MelSpectrogram,
+        SpectralContrast,
+    )
+    from sklearn_ser.networks import ANNClassifier
+    from sklearn_ser.persistence import load_pipeline, save_pipeline
+    from sklearn_ser.pipelines import make_pipeline
+
+__version__ = "0.1.0.dev0"
+
+# Where each public name lives. They are imported when first used, so that `import sklearn_ser`
+# costs nothing and TensorFlow loads for those alone who use a network.
+_HOMES = {
+    "ANNClassifier": "networks",
+    "AudioFeatureUnion": "features",
+    "AudioLoader": "audio",
+    "Chroma": "features",
+    "MFCC": "features",
+    "MelSpectrogram": "features",
+    "SVMClassifier": "classifiers",
+    "SpectralContrast": "features",
+    "load_corpus": "corpora",
+    "load_pipeline": "persistence",
+    "make_pipeline": "pipelines",
+    "save_pipeline": "persistence",
+}
+
+__all__ = [
+    "MFCC",
+    "ANNClassifier",
+    "AudioFeatureUnion",
+    "AudioLoader",
+    "Chroma",
+    "MelSpectrogram",
+    "SVMClassifier",
+    "SpectralContrast",
+    "__version__",
+    "load_corpus",
+    "load_pipeline",
+    "make_pipeline",
+    "save_pipeline",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'sklearn_ser' has no attribute {name!r}")
+    return getattr(import_module(f"sklearn_ser.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

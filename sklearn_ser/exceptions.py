@@ -1,0 +1,54 @@
+"""Errors a user can mend, and the notices that are not errors.
+
+Each message is one or two sentences that name the file or option and what to do about it. The
+command line prints the message alone and ends with `exit_code`: 2 where the command line, the data
+or the model was wrong, 1 where the work itself failed.
+"""
+
+
+class SerError(Exception):
+    """Whatever this package raises on purpose."""
+
+    exit_code = 2
+
+
+class AudioError(SerError, ValueError):
+    """Audio that cannot be used: unreadable, empty, of the wrong shape, not finite.
+
+    Parameters
+    ----------
+    message : str
+        What is wrong and how to mend it.
+    failures : dict of int to str, default=None
+        Where several clips of one batch failed: the position of each in the batch, and its own
+        message.
+    """
+
+    def __init__(self, message: str, failures: dict[int, str] | None = None):
+        super().__init__(message)
+        self.failures = failures or {}
+
+    def __reduce__(self):
+        return type(self), (str(self), self.failures)
+
+
+class CorpusError(SerError, ValueError):
+    """A corpus that is unknown, not there, empty, or lacks what was asked of it."""
+
+
+class DownloadError(SerError, OSError):
+    """A download that did not arrive whole."""
+
+    exit_code = 1
+
+
+class ModelError(SerError, ValueError):
+    """A model file that is missing, damaged, of other versions, or not to be trusted."""
+
+
+class OptionError(SerError, ValueError):
+    """An option, or several together, that make no sense."""
+
+
+class CorpusWarning(UserWarning):
+    """Something about a corpus that its user should know: files left out, copies counted once."""
