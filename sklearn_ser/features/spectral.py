@@ -1,0 +1,419 @@
+"""The four classic features of speech emotion recognition: MFCC, chroma, mel and contrast.
+
+Each is the mean over time of librosa's feature of the same name, with librosa's parameters and
+defaults but for `n_mfcc=40`, and equal to it within float32's precision.
+"""
+
+from numbers import Integral
+
+import numpy as np
+
+from sklearn_ser._params import at_least, between, one_of, positive
+from sklearn_ser.features import _filters
+from sklearn_ser.features._base import (
+    MEL_CONSTRAINTS,
+    STFT_CONSTRAINTS,
+    ClipTransformer,
+    mean_over_time,
+    numbered,
+)
+from sklearn_ser.features._spectrum import Spectrum, power_to_db
+
+__all__ = ["MFCC", "Chroma", "MelSpectrogram", "SpectralContrast"]
+
+
+class MFCC(ClipTransformer):
+    """Mel-frequency cepstral coefficients, the mean of each over time.
+
+    The mel spectrogram in decibels, and its discrete cosine transform over the bands: a compact
+    outline of the spectrum's envelope [1]_. Equal to `librosa.feature.mfcc`.
+
+    Parameters
+    ----------
+    sr : int, default=22050
+        Sampling rate of the clips, in Hz.
+    n_mfcc : int, default=40
+        Number of coefficients.
+    dct_type : {1, 2, 3}, default=2
+        Type of the cosine transform.
+    norm : {"ortho"} or None, default="ortho"
+        Normalisation of the cosine transform.
+    lifter : float, default=0
+        Strength of cepstral liftering; 0 applies none.
+    n_fft : int, default=2048
+        Length of a frame and of its Fourier transform, in samples.
+    hop_length : int, default=512
+        Samples between the starts of frames.
+    win_length : int, default=None
+        Length of the window, in samples; `None` means `n_fft`.
+    window : str, tuple or float, default="hann"
+        The window, as in `scipy.signal.get_window`.
+    center : bool, default=True
+        Whether frame t is centred at sample t * hop_length; the clip is padded for that.
+    pad_mode : {"constant", "edge", "reflect", "symmetric"}, default="constant"
+        How the clip is padded.
+    n_mels : int, default=128
+        Number of mel bands.
+    fmin : float, default=0.0
+        Lowest frequency, in Hz.
+    fmax : float, default=None
+        Highest frequency, in Hz; `None` means half the sampling rate.
+    htk : bool, default=False
+        Whether to use HTK's mel formula instead of Slaney's.
+
+    References
+    ----------
+    .. [1] Davis, S., Mermelstein, P. "Comparison of parametric representations for monosyllabic
+       word recognition in continuously spoken sentences", IEEE TASSP 28(4), 1980.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_ser import MFCC
+    >>> noise = np.random.default_rng(0).normal(size=(3, 22050)) / 10
+    >>> MFCC().fit_transform(noise).shape
+    (3, 40)
+    """
+
+    _parameter_constraints: dict = {
+        **STFT_CONSTRAINTS,
+        **MEL_CONSTRAINTS,
+        "n_mfcc": [positive(Integral)],
+        "dct_type": [between(1, 3, closed="both")],
+        "norm": [one_of("ortho"), None],
+        "lifter": [at_least(0)],
+    }
+
+    def __init__(
+        self,
+        sr=22050,
+        *,
+        n_mfcc=40,
+        dct_type=2,
+        norm="ortho",
+        lifter=0,
+        n_fft=2048,
+        hop_length=512,
+        win_length=None,
+        window="hann",
+        center=True,
+        pad_mode="constant",
+        n_mels=128,
+        fmin=0.0,
+        fmax=None,
+        htk=False,
+    ):
+        self.sr = sr
+        self.n_mfcc = n_mfcc
+        self.dct_type = dct_type
+        self.norm = norm
+        self.lifter = lifter
+        self.n_fft = n_fft
+        self.hop_length = hop_length
+        self.win_length = win_length
+        self.window = window
+        self.center = center
+        self.pad_mode = pad_mode
+        self.n_mels = n_mels
+        self.fmin = fmin
+        self.fmax = fmax
+        self.htk = htk
+
+    def compute(self, spectrum: Spectrum) -> np.ndarray:
+        """Return the mean coefficients of one clip, of shape (n_mfcc,)."""
+        decibels = spectrum.mel_db(self._stft(), self._mel())
+        transform = _filters.dct(self.n_mels, self.n_mfcc, self.dct_type, self.norm)
+        coefficients = decibels @ transform
+        if self.lifter:
+            order = np.arange(1, coefficients.shape[1] + 1, dtype=np.float32)
+            coefficients *= 1 + self.lifter / 2 * np.sin(np.pi * order / self.lifter)
+        return mean_over_time(coefficients)
+
+    def get_feature_names_out(self, input_features=None) -> np.ndarray:
+        """Return the names mfcc_0_mean, mfcc_1_mean, and so on."""
+        return numbered("mfcc", min(self.n_mfcc, self.n_mels))
+
+
+class MelSpectrogram(ClipTransformer):
+    """Power in the bands of a mel filter bank, the mean of each over time.
+
+    Equal to `librosa.feature.melspectrogram`.
+
+    Parameters
+    ----------
+    sr : int, default=22050
+        Sampling rate of the clips, in Hz.
+    n_fft : int, default=2048
+        Length of a frame and of its Fourier transform, in samples.
+    hop_length : int, default=512
+        Samples between the starts of frames.
+    win_length : int, default=None
+        Length of the window, in samples; `None` means `n_fft`.
+    window : str, tuple or float, default="hann"
+        The window, as in `scipy.signal.get_window`.
+    center : bool, default=True
+        Whether frame t is centred at sample t * hop_length; the clip is padded for that.
+    pad_mode : {"constant", "edge", "reflect", "symmetric"}, default="constant"
+        How the clip is padded.
+    power : float, default=2.0
+        Exponent of the magnitude: 1 for energy, 2 for power.
+    n_mels : int, default=128
+        Number of mel bands.
+    fmin : float, default=0.0
+        Lowest frequency, in Hz.
+    fmax : float, default=None
+        Highest frequency, in Hz; `None` means half the sampling rate.
+    htk : bool, default=False
+        Whether to use HTK's mel formula instead of Slaney's.
+    norm : {"slaney"} or None, default="slaney"
+        Whether each filter has the same area, or the same height.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_ser import MelSpectrogram
+    >>> noise = np.random.default_rng(0).normal(size=(3, 22050)) / 10
+    >>> MelSpectrogram(n_mels=64).fit_transform(noise).shape
+    (3, 64)
+    """
+
+    _parameter_constraints: dict = {
+        **STFT_CONSTRAINTS,
+        **MEL_CONSTRAINTS,
+        "power": [positive()],
+        "norm": [one_of("slaney"), None],
+    }
+
+    def __init__(
+        self,
+        sr=22050,
+        *,
+        n_fft=2048,
+        hop_length=512,
+        win_length=None,
+        window="hann",
+        center=True,
+        pad_mode="constant",
+        power=2.0,
+        n_mels=128,
+        fmin=0.0,
+        fmax=None,
+        htk=False,
+        norm="slaney",
+    ):
+        self.sr = sr
+        self.n_fft = n_fft
+        self.hop_length = hop_length
+        self.win_length = win_length
+        self.window = window
+        self.center = center
+        self.pad_mode = pad_mode
+        self.power = power
+        self.n_mels = n_mels
+        self.fmin = fmin
+        self.fmax = fmax
+        self.htk = htk
+        self.norm = norm
+
+    def compute(self, spectrum: Spectrum) -> np.ndarray:
+        """Return the mean power of one clip's bands, of shape (n_mels,)."""
+        return mean_over_time(spectrum.mel(self._stft(), self._mel(self.norm, float(self.power))))
+
+    def get_feature_names_out(self, input_features=None) -> np.ndarray:
+        """Return the names mel_0_mean, mel_1_mean, and so on."""
+        return numbered("mel", self.n_mels)
+
+
+class Chroma(ClipTransformer):
+    """Energy in the pitch classes, the mean of each over time.
+
+    The power spectrum projected on `n_chroma` pitch classes, C first, each frame scaled to a
+    maximum of 1. Equal to `librosa.feature.chroma_stft` at equal tuning.
+
+    Parameters
+    ----------
+    sr : int, default=22050
+        Sampling rate of the clips, in Hz.
+    norm : float or None, default=inf
+        Order of the norm each frame is divided by; `None` divides by nothing.
+    n_fft : int, default=2048
+        Length of a frame and of its Fourier transform, in samples.
+    hop_length : int, default=512
+        Samples between the starts of frames.
+    win_length : int, default=None
+        Length of the window, in samples; `None` means `n_fft`.
+    window : str, tuple or float, default="hann"
+        The window, as in `scipy.signal.get_window`.
+    center : bool, default=True
+        Whether frame t is centred at sample t * hop_length; the clip is padded for that.
+    pad_mode : {"constant", "edge", "reflect", "symmetric"}, default="constant"
+        How the clip is padded.
+    tuning : float, default=None
+        Deviation from A440 in fractions of a pitch class; `None` estimates it for each clip.
+    n_chroma : int, default=12
+        Number of pitch classes in an octave.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_ser import Chroma
+    >>> a4 = np.sin(2 * np.pi * 440 * np.arange(22050) / 22050)
+    >>> int(Chroma().fit_transform([a4])[0].argmax())  # C is 0, A is 9
+    9
+    """
+
+    _parameter_constraints: dict = {
+        **STFT_CONSTRAINTS,
+        "norm": [between(0, np.inf, closed="right"), None],
+        "tuning": [between(-0.5, 0.5, closed="both"), None],
+        "n_chroma": [positive(Integral)],
+    }
+
+    def __init__(
+        self,
+        sr=22050,
+        *,
+        norm=np.inf,
+        n_fft=2048,
+        hop_length=512,
+        win_length=None,
+        window="hann",
+        center=True,
+        pad_mode="constant",
+        tuning=None,
+        n_chroma=12,
+    ):
+        self.sr = sr
+        self.norm = norm
+        self.n_fft = n_fft
+        self.hop_length = hop_length
+        self.win_length = win_length
+        self.window = window
+        self.center = center
+        self.pad_mode = pad_mode
+        self.tuning = tuning
+        self.n_chroma = n_chroma
+
+    def compute(self, spectrum: Spectrum) -> np.ndarray:
+        """Return the mean energy of one clip's pitch classes, of shape (n_chroma,)."""
+        stft = self._stft()
+        power = spectrum.power(stft)
+        tuning = spectrum.tuning(stft, self.n_chroma) if self.tuning is None else self.tuning
+        classes = power @ _filters.chroma(self.sr, self.n_fft, self.n_chroma, tuning).T
+        if self.norm is not None:
+            length = np.linalg.norm(classes, ord=self.norm, axis=1, keepdims=True)
+            # A silent frame stays silent.
+            length[length < np.finfo(np.float32).tiny] = 1
+            classes /= length
+        return mean_over_time(classes)
+
+    def get_feature_names_out(self, input_features=None) -> np.ndarray:
+        """Return the names chroma_0_mean (C), chroma_1_mean (C sharp), and so on."""
+        return numbered("chroma", self.n_chroma)
+
+
+class SpectralContrast(ClipTransformer):
+    """Decibels between the peaks and the valleys of each octave, the mean over time.
+
+    High where a voice is clear and harmonic, low where it is breathy or noisy [1]_. Equal to
+    `librosa.feature.spectral_contrast`.
+
+    Parameters
+    ----------
+    sr : int, default=22050
+        Sampling rate of the clips, in Hz.
+    n_fft : int, default=2048
+        Length of a frame and of its Fourier transform, in samples.
+    hop_length : int, default=512
+        Samples between the starts of frames.
+    win_length : int, default=None
+        Length of the window, in samples; `None` means `n_fft`.
+    window : str, tuple or float, default="hann"
+        The window, as in `scipy.signal.get_window`.
+    center : bool, default=True
+        Whether frame t is centred at sample t * hop_length; the clip is padded for that.
+    pad_mode : {"constant", "edge", "reflect", "symmetric"}, default="constant"
+        How the clip is padded.
+    fmin : float, default=200.0
+        Upper edge of the lowest band, in Hz.
+    n_bands : int, default=6
+        Number of octaves above it.
+    quantile : float, default=0.02
+        Share of a band's bins whose mean is its peak, and its valley.
+    linear : bool, default=False
+        Whether to return differences of magnitudes instead of decibels.
+
+    References
+    ----------
+    .. [1] Jiang, D.-N. et al. "Music type classification by spectral contrast feature", ICME 2002.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_ser import SpectralContrast
+    >>> noise = np.random.default_rng(0).normal(size=(3, 22050)) / 10
+    >>> SpectralContrast().fit_transform(noise).shape
+    (3, 7)
+    """
+
+    _parameter_constraints: dict = {
+        **STFT_CONSTRAINTS,
+        "fmin": [positive()],
+        "n_bands": [positive(Integral)],
+        "quantile": [between(0, 1, closed="neither")],
+        "linear": ["boolean"],
+    }
+
+    def __init__(
+        self,
+        sr=22050,
+        *,
+        n_fft=2048,
+        hop_length=512,
+        win_length=None,
+        window="hann",
+        center=True,
+        pad_mode="constant",
+        fmin=200.0,
+        n_bands=6,
+        quantile=0.02,
+        linear=False,
+    ):
+        self.sr = sr
+        self.n_fft = n_fft
+        self.hop_length = hop_length
+        self.win_length = win_length
+        self.window = window
+        self.center = center
+        self.pad_mode = pad_mode
+        self.fmin = fmin
+        self.n_bands = n_bands
+        self.quantile = quantile
+        self.linear = linear
+
+    def compute(self, spectrum: Spectrum) -> np.ndarray:
+        """Return the mean contrast of one clip's bands, of shape (n_bands + 1,)."""
+        power = spectrum.power(self._stft())
+        bands = _filters.octave_bands(
+            self.sr, self.n_fft, self.fmin, self.n_bands, float(self.quantile)
+        )
+        valleys = np.empty((len(power), len(bands)), dtype=np.float32)
+        peaks = np.empty_like(valleys)
+        for k, (first, end, n_extreme) in enumerate(bands):
+            valleys[:, k], peaks[:, k] = _extremes(power[:, first:end], n_extreme)
+        if self.linear:
+            return mean_over_time(peaks - valleys)
+        return mean_over_time(power_to_db(peaks) - power_to_db(valleys))
+
+    def get_feature_names_out(self, input_features=None) -> np.ndarray:
+        """Return the names contrast_0_mean, contrast_1_mean, and so on."""
+        return numbered("contrast", self.n_bands + 1)
+
+
+def _extremes(power: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the mean magnitude of the `n` least and of the `n` greatest bins of each frame."""
+    if n == 1:
+        return np.sqrt(power.min(axis=1)), np.sqrt(power.max(axis=1))
+    n = min(n, power.shape[1])
+    parted = np.partition(power, (n - 1, power.shape[1] - n), axis=1)
+    return np.sqrt(parted[:, :n]).mean(axis=1), np.sqrt(parted[:, -n:]).mean(axis=1)

@@ -1,0 +1,172 @@
+"""The `FeatureUnion` that reads each clip once."""
+
+from collections.abc import Iterator
+
+import numpy as np
+from sklearn.pipeline import FeatureUnion
+
+from sklearn_ser.audio import Clips, check_clips
+from sklearn_ser.exceptions import OptionError
+from sklearn_ser.features._base import ClipTransformer
+from sklearn_ser.features._extraction import Batch, extract, iter_batches
+
+__all__ = ["AudioFeatureUnion"]
+
+
+class AudioFeatureUnion(FeatureUnion):
+    """Several features of each clip side by side, from one decoding and one spectrum.
+
+    The same numbers as scikit-learn's `FeatureUnion` of the same transformers, clip by clip
+    instead of transformer by transformer: each clip is decoded once, its spectrum is computed once
+    per setting, and the memory in use does not grow with the number of clips.
+
+    Parameters
+    ----------
+    transformer_list : list of (str, transformer)
+        The features and their names; `"drop"` leaves one out. Each transformer is one of this
+        package's, all with the same `sr`.
+    n_jobs : int, default=None
+        How many batches of clips to work on at once, as threads unless a joblib context says
+        otherwise; `None` means 1.
+    transformer_weights : dict of str to float, default=None
+        Factors for the features of single transformers.
+    verbose : bool, default=False
+        Ignored; the command line shows progress.
+    verbose_feature_names_out : bool, default=False
+        Whether to prefix the names of features with the name of their transformer.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_ser import MFCC, AudioFeatureUnion, Chroma
+    >>> union = AudioFeatureUnion([("mfcc", MFCC()), ("chroma", Chroma())])
+    >>> noise = np.random.default_rng(0).normal(size=(3, 22050)) / 10
+    >>> union.fit_transform(noise).shape
+    (3, 52)
+    """
+
+    def __init__(
+        self,
+        transformer_list,
+        *,
+        n_jobs=None,
+        transformer_weights=None,
+        verbose=False,
+        verbose_feature_names_out=False,
+    ):
+        super().__init__(
+            transformer_list,
+            n_jobs=n_jobs,
+            transformer_weights=transformer_weights,
+            verbose=verbose,
+            verbose_feature_names_out=verbose_feature_names_out,
+        )
+
+    def fit(self, X, y=None, **fit_params):
+        """Check the parameters and X; nothing is learned and nothing is decoded.
+
+        Parameters
+        ----------
+        X : Clips, array of shape (n_clips, n_times), or list of arrays of shape (n_times,)
+        y, **fit_params : ignored
+
+        Returns
+        -------
+        self : AudioFeatureUnion
+        """
+        self._check(X)
+        return self
+
+    def fit_transform(self, X, y=None, **params):
+        """Compute the features of each clip, as :meth:`transform` does.
+
+        Parameters
+        ----------
+        X : Clips, array of shape (n_clips, n_times), or list of arrays of shape (n_times,)
+        y, **params : ignored
+
+        Returns
+        -------
+        features : ndarray of shape (n_clips, n_features), float32
+        """
+        return self.fit(X).transform(X)
+
+    def transform(self, X, **params):
+        """Compute the features of each clip.
+
+        Parameters
+        ----------
+        X : Clips, array of shape (n_clips, n_times), or list of arrays of shape (n_times,)
+        **params : ignored
+
+        Returns
+        -------
+        features : ndarray of shape (n_clips, n_features), float32
+
+        Raises
+        ------
+        AudioError
+            If clips cannot be read; it lists them all, and its `failures` tell their positions.
+        """
+        clips = self._check(X)
+        return extract(self._weighted(), clips, self.n_jobs)
+
+    def iter_batches(self, X) -> Iterator[Batch]:
+        """Yield the features of a few clips at a time, for those who want to show progress.
+
+        Parameters
+        ----------
+        X : Clips, array of shape (n_clips, n_times), or list of arrays of shape (n_times,)
+
+        Yields
+        ------
+        batch : Batch
+            Its `rows`, `None` for clips that failed, and the `failures` by position in the batch.
+        """
+        yield from iter_batches(self._weighted(), self._check(X), self.n_jobs)
+
+    def _weighted(self) -> list[tuple[ClipTransformer, float | None]]:
+        return [(transformer, weight) for _, transformer, weight in self._iter()]
+
+    def _check(self, X) -> Clips:
+        self._validate_transformers()
+        self._validate_transformer_weights()
+        transformers = dict(self.transformer_list)
+        active = {name: t for name, t in transformers.items() if t != "drop"}
+        if not active:
+            raise OptionError("AudioFeatureUnion has no features: name at least one.")
+        for name, transformer in active.items():
+            if not isinstance(transformer, ClipTransformer):
+                raise OptionError(
+                    f"AudioFeatureUnion cannot take {name}={transformer!r}: use this package's "
+                    "feature transformers, or scikit-learn's FeatureUnion."
+                )
+        rates = {name: transformer.sr for name, transformer in active.items()}
+        if len(set(rates.values())) > 1:
+            raise OptionError(f"The features have different rates, {rates}: give all the same sr.")
+        clips = check_clips(X)
+        for transformer in active.values():
+            transformer._check(clips)
+        return clips
+
+    def get_feature_names_out(self, input_features=None) -> np.ndarray:
+        """Return the names of all features, in their order.
+
+        Parameters
+        ----------
+        input_features : ignored
+
+        Returns
+        -------
+        names : ndarray of shape (n_features,), object
+        """
+        return super().get_feature_names_out(input_features)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.requires_fit = False
+        tags.transformer_tags.preserves_dtype = []
+        return tags
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return True
