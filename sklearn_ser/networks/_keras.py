@@ -1,0 +1,64 @@
+"""Keras, loaded when a network is first fitted or used and not before."""
+
+import logging
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+
+from sklearn_ser.exceptions import OptionError
+
+
+@cache
+def load_keras():
+    """Return the modules (keras, tensorflow), loaded quietly.
+
+    Set `TF_CPP_MIN_LOG_LEVEL` to hear what TensorFlow says when it starts.
+
+    Raises
+    ------
+    OptionError
+        If TensorFlow is missing, or Keras was told to use another backend.
+    """
+    with _start_quietly():
+        try:
+            import tensorflow
+        except ImportError as error:
+            raise OptionError(
+                "Networks need TensorFlow, which is missing here: pip install tensorflow (or "
+                "tensorflow-cpu), or choose --clf svm, mlp, rf or logreg."
+            ) from error
+        import keras
+
+        if keras.backend.backend() != "tensorflow":
+            raise OptionError(
+                f"Keras runs on {keras.backend.backend()} here and the networks need TensorFlow: "
+                "unset KERAS_BACKEND."
+            )
+        tensorflow.config.list_logical_devices()  # the first look for devices has much to say
+    # Many networks in one process (a search, scikit-learn's checks) are each traced once, and
+    # TensorFlow takes that for a loop that traces by mistake.
+    logging.getLogger("tensorflow").addFilter(lambda record: "retracing" not in record.getMessage())
+    return keras, tensorflow
+
+
+@contextmanager
+def _start_quietly() -> Iterator[None]:
+    """Send what C++ code writes to standard error nowhere.
+
+    TensorFlow reports missing graphics cards before it has read its own log level.
+    """
+    if "TF_CPP_MIN_LOG_LEVEL" in os.environ:
+        yield
+        return
+    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "2"
+    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
+    standard_error = os.dup(2)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(standard_error, 2)
+        os.close(standard_error)
+        os.close(nowhere)

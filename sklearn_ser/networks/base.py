@@ -1,0 +1,221 @@
+"""The scikit-learn classifier around a Keras network that all networks here share."""
+
+import time
+from abc import abstractmethod
+from collections.abc import Callable
+from numbers import Integral
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.utils import check_random_state, compute_sample_weight
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+
+from sklearn_ser._holdout import hold_out
+from sklearn_ser._params import at_least, between, one_of, positive, validate_params
+from sklearn_ser.networks._keras import load_keras
+from sklearn_ser.networks._network import Network
+
+__all__ = ["NetworkClassifier"]
+
+# Batches run in one call from Python into TensorFlow; more gained nothing, one costs a quarter.
+_STEPS_PER_CALL = 16
+
+
+class NetworkClassifier(ClassifierMixin, BaseEstimator):
+    """Base of the classifiers that train a Keras network and keep its best epoch.
+
+    A subclass names its parameters and builds its layers in `_build`. Everything random is drawn
+    from `random_state` alone, so the same state gives the same network on the same machine, and
+    nobody else's random numbers are touched.
+    """
+
+    _parameter_constraints: dict = {
+        "learning_rate": [positive()],
+        "batch_size": [positive(Integral)],
+        "epochs": [positive(Integral)],
+        "validation_fraction": [between(0, 1)],
+        "monitor": [one_of("val_loss", "val_accuracy")],
+        "patience": [at_least(1), None],
+        "class_weight": [dict, one_of("balanced"), None],
+        "random_state": ["random_state"],
+        "verbose": ["verbose"],
+    }
+
+    @abstractmethod
+    def _build(self, keras: Any, input_shape: tuple[int, ...], n_classes: int, seed: Callable):
+        """Return the network, a `keras.Model`; `seed()` gives a fresh seed for each layer."""
+
+    def fit(
+        self, X, y, sample_weight=None, *, groups=None, validation_data=None, on_epoch=None
+    ) -> "NetworkClassifier":
+        """Train the network and keep the epoch that does best on the validation part.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_clips, n_features)
+        y : array-like of shape (n_clips,)
+            Emotions.
+        sample_weight : array-like of shape (n_clips,), default=None
+            Weight of each clip in the loss.
+        groups : array-like of shape (n_clips,), default=None
+            Speakers or texts that the validation part must not share with the rest; without two
+            of them the part is stratified.
+        validation_data : tuple (X, y), default=None
+            A validation part of one's own; nothing is carved from X then.
+        on_epoch : callable, default=None
+            Called after each epoch with its row of `history_` as a dict.
+
+        Returns
+        -------
+        self : NetworkClassifier
+        """
+        validate_params(self)
+        X, y = validate_data(self, X, y, dtype=np.float32)
+        check_classification_targets(y)
+        self.classes_, codes = np.unique(y, return_inverse=True)
+        if len(self.classes_) < 2:
+            raise ValueError(
+                f"Only one class is in the training data, {self.classes_[0]!r}: two are needed."
+            )
+        weights = _check_sample_weight(sample_weight, X, dtype=np.float32)
+        if self.class_weight is not None:
+            weights = weights * compute_sample_weight(self.class_weight, y)
+        random_state = check_random_state(self.random_state)
+
+        def seed() -> int:
+            return int(random_state.randint(2**31 - 1))
+
+        train, validation = (X, codes, weights), None
+        if validation_data is not None:
+            validation = self._encode_validation(*validation_data)
+            self.validation_indices_ = np.arange(0)
+        else:
+            kept, aside = hold_out(
+                codes, self.validation_fraction, groups=groups, random_state=seed()
+            )
+            self.validation_indices_ = aside
+            if len(aside):
+                train, validation = (
+                    tuple(part[rows] for part in (X, codes, weights)) for rows in (kept, aside)
+                )
+        self._train(train, validation, seed, on_epoch)
+        return self
+
+    def _encode_validation(self, X, y) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        X = validate_data(self, X, dtype=np.float32, reset=False)
+        y = np.asarray(y)
+        known = np.isin(y, self.classes_)  # what the network cannot answer says nothing of it
+        codes = np.searchsorted(self.classes_, y[known])
+        return X[known], codes, np.ones(len(codes), dtype=np.float32)
+
+    def _train(self, train, validation, seed, on_epoch) -> None:
+        keras, tf = load_keras()
+        X, codes, weights = train
+        model = self._build(keras, X.shape[1:], len(self.classes_), seed)
+        model.compile(
+            optimizer=keras.optimizers.Adam(learning_rate=self.learning_rate),
+            loss="sparse_categorical_crossentropy",
+            weighted_metrics=["accuracy"],
+            steps_per_execution=min(_STEPS_PER_CALL, -(-len(X) // self.batch_size)),
+        )
+        batches = (
+            tf.data.Dataset.from_tensor_slices((X, codes, weights))
+            .shuffle(len(X), seed=seed(), reshuffle_each_iteration=True)
+            .batch(self.batch_size)
+            .prefetch(tf.data.AUTOTUNE)
+        )
+        recorder = _make_recorder(keras, self.epochs, self.verbose, on_epoch)
+        callbacks = [recorder]
+        if validation is not None and len(validation[1]):
+            callbacks.append(
+                keras.callbacks.EarlyStopping(
+                    monitor=self.monitor,
+                    mode="min" if self.monitor == "val_loss" else "max",
+                    patience=self.patience or self.epochs,
+                    restore_best_weights=True,
+                )
+            )
+            held_out = tf.data.Dataset.from_tensor_slices(validation).batch(1024).cache()
+        else:
+            held_out = None
+        model.fit(
+            batches,
+            validation_data=held_out,
+            epochs=self.epochs,
+            callbacks=callbacks,
+            shuffle=False,  # the batches shuffle themselves, from their own seed
+            verbose=0,
+        )
+        self.history_ = pd.DataFrame(recorder.rows)
+        self.n_epochs_ = len(self.history_)
+        self.best_epoch_ = self._best_epoch()
+        self.network_ = Network(model)
+
+    def _best_epoch(self) -> int:
+        """Return the number of the epoch kept, counted from 1: the best, or without one the last."""
+        if self.monitor not in self.history_:
+            return self.n_epochs_
+        values = self.history_[self.monitor]
+        best = values.idxmin() if self.monitor == "val_loss" else values.idxmax()
+        return int(self.history_["epoch"][best])
+
+    def predict_proba(self, X) -> np.ndarray:
+        """Return the probability of each emotion.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_clips, n_features)
+
+        Returns
+        -------
+        probabilities : ndarray of shape (n_clips, n_classes)
+        """
+        check_is_fitted(self)
+        X = validate_data(self, X, dtype=np.float32, reset=False)
+        return self.network_.predict_proba(X)
+
+    def predict(self, X) -> np.ndarray:
+        """Return the most probable emotion.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_clips, n_features)
+
+        Returns
+        -------
+        emotions : ndarray of shape (n_clips,)
+        """
+        most_probable = self.predict_proba(X).argmax(axis=1)
+        return self.classes_[most_probable]
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.non_deterministic = self.random_state is None
+        return tags
+
+
+def _make_recorder(keras, epochs: int, verbose: int, on_epoch: Callable | None):
+    """Return a Keras callback that collects the history and tells about each epoch."""
+
+    class Recorder(keras.callbacks.Callback):
+        def __init__(self):
+            super().__init__()
+            self.rows: list[dict] = []
+
+        def on_epoch_begin(self, epoch, logs=None):
+            self._started = time.perf_counter()
+
+        def on_epoch_end(self, epoch, logs=None):
+            row = {"epoch": epoch + 1} | {name: float(value) for name, value in logs.items()}
+            row["seconds"] = time.perf_counter() - self._started
+            self.rows.append(row)
+            if verbose:
+                scores = ", ".join(f"{name} {row[name]:.4f}" for name in logs)
+                print(f"epoch {epoch + 1}/{epochs}: {scores}")
+            if on_epoch is not None:
+                on_epoch(row)
+
+    return Recorder()
