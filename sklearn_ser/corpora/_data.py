@@ -1,0 +1,252 @@
+"""From what the user names as data to one table."""
+
+import warnings
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from sklearn_ser.corpora._files import absolute, list_folder, make_table, read_listing, to_records
+from sklearn_ser.corpora._registry import (
+    data_home,
+    find_folder,
+    find_reader,
+    get_by,
+    get_reader,
+    readers,
+)
+from sklearn_ser.corpora.base import Reader
+from sklearn_ser.corpora.folder import read_folder
+from sklearn_ser.corpora.synthetic import make_synthetic
+from sklearn_ser.corpora.table import read_table
+from sklearn_ser.exceptions import CorpusError, CorpusWarning
+
+
+def load_corpus(name: str, path: str | Path | None = None) -> pd.DataFrame:
+    """Read a corpus into a table with one row per recording.
+
+    Parameters
+    ----------
+    name : str
+        ``"tess"``, ``"ravdess"``, ``"emodb"``, ``"savee"``, ``"crema-d"``, ``"synthetic"``, or one
+        that another package brings: see `list_corpora`. Case and hyphens make no difference.
+    path : str or Path, default=None
+        The folder that holds the recordings, at any depth; by default the folder of the corpus's
+        name in the data folder: `SKLEARN_SER_DATA`, else ``~/sklearn_ser_data``. The synthetic
+        corpus is made there if need be.
+
+    Returns
+    -------
+    pandas.DataFrame of shape (n_clips, 8)
+        Sorted by path, with the columns `path` (absolute), `emotion` (one of `EMOTIONS`, where it
+        has a synonym there), `label` (the corpus's own word), `speaker`, `sex`, `text` (what is
+        said, or the corpus's code for it), `intensity` and `corpus`; what is not known is missing.
+        ``attrs["left_out"]`` lists the files that are not part of the corpus, ``attrs["copies"]``
+        those that are there more than once.
+
+    Raises
+    ------
+    CorpusError
+        If the corpus is not known, or not there.
+
+    Warns
+    -----
+    CorpusWarning
+        If files are left out, or copies found.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     for name in ("OAF_back_ps.wav", "YAF_back_fear.wav"):
+    ...         _ = Path(folder, name).write_bytes(b"")
+    ...     load_corpus("tess", folder)[["emotion", "label", "speaker", "text"]]
+        emotion label speaker  text
+    0  surprise    ps     OAF  back
+    1      fear  fear     YAF  back
+    """
+    reader = get_reader(name)
+    folder = find_folder(reader.name) if path is None else absolute(path)
+    if reader.name == "synthetic":
+        folder = folder or data_home() / reader.name
+        if path is None or not folder.exists():
+            make_synthetic(folder)
+    if folder is None:
+        raise CorpusError(
+            f"{reader.title} is not in the data folder {data_home()}. {get_by(reader)} "
+            "Or give the folder it is in; SKLEARN_SER_DATA says where the data folder is."
+        )
+    return _read(reader, folder)
+
+
+def _read(reader: Reader, folder: Path) -> pd.DataFrame:
+    listing = list_folder(folder)
+    table = read_listing(
+        listing,
+        reader.read_name,
+        corpus=reader.name,
+        belongs=f"of {reader.title.partition(',')[0]}",
+        note=reader.note,
+    )
+    if table.empty:
+        raise CorpusError(
+            f"None of the {len(listing.audio)} audio files in {listing.folder} is named as in "
+            f"{reader.title} (such as {reader.example}): {listing.audio[0].name} is the first."
+        )
+    return table
+
+
+def load_data(data: str | Path) -> pd.DataFrame:
+    """Read what `DATA` means on the command line into one table.
+
+    Parameters
+    ----------
+    data : str or Path
+        A corpus's name; a folder, where a known corpus is recognised by the names of most of its
+        files, and any other has one subfolder per emotion; a CSV; or several of these joined by
+        commas. A name that is also that of a folder here means the corpus, if that is on this
+        machine: write ``./tess`` for the folder.
+
+    Returns
+    -------
+    pandas.DataFrame of shape (n_clips, n_columns)
+        As `load_corpus` does, with any other columns of a CSV after the common ones. Where several
+        are joined, each speaker is named with its corpus, ``tess:OAF``, so that two corpora's
+        speaker 03 are two people; a file that comes up twice counts once.
+
+    Raises
+    ------
+    CorpusError
+        If something is not known, not there, or cannot be read.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     for name in ("a/OAF_back_ps.wav", "b/03a01Fa.wav"):
+    ...         Path(folder, name).parent.mkdir()
+    ...         _ = Path(folder, name).write_bytes(b"")
+    ...     load_data(f"{folder}/a,{folder}/b")[["emotion", "speaker", "corpus"]]
+        emotion   speaker corpus
+    0  surprise  tess:OAF   tess
+    1     happy  emodb:03  emodb
+    """
+    data = str(data)
+    parts = [data] if _exists(data) else [part.strip() for part in data.split(",")]
+    parts = [part for part in parts if part]
+    if not parts:
+        raise CorpusError("No data is named: give a corpus, a folder or a CSV.")
+    tables = [_load_part(part) for part in parts]
+    return tables[0] if len(tables) == 1 else _join(tables)
+
+
+def _load_part(part: str) -> pd.DataFrame:
+    looks_like_path = "/" in part or "\\" in part or part.startswith((".", "~"))
+    if not looks_like_path and not Path(part).suffix:
+        reader = find_reader(part)
+        if reader and (find_folder(reader.name) or not _exists(part)):
+            return load_corpus(part)
+        folder = find_folder(part)
+        if not _exists(part) and not folder:
+            get_reader(part)  # raises, with the names that are known
+        elif not _exists(part):
+            part = str(folder)
+    path = absolute(part)
+    if path.suffix.lower() == ".csv" and not path.is_dir():
+        return read_table(path)
+    if path.is_file():
+        raise CorpusError(
+            f"{path} is neither a folder nor a CSV: give the folder that holds the recordings, or "
+            "a CSV with the columns path and emotion."
+        )
+    listing = list_folder(path)
+    for reader in readers().values():
+        if listing.is_corpus(reader):
+            return _read(reader, path)
+    return read_folder(listing)
+
+
+def _exists(text: str) -> bool:
+    try:
+        return bool(text.strip()) and absolute(text).exists()
+    except (OSError, ValueError):  # too long for a name, or a null byte in it
+        return False
+
+
+def _join(tables: list[pd.DataFrame]) -> pd.DataFrame:
+    rows: dict[str, dict[str, Any]] = {}
+    for table in tables:
+        # Not pandas' concat, which warns about columns that are wholly missing.
+        for row in to_records(table):
+            if row["speaker"] is not None:
+                row["speaker"] = f"{row['corpus']}:{row['speaker']}"
+            rows.setdefault(row["path"], row)
+    again = sum(map(len, tables)) - len(rows)
+    if again:
+        warnings.warn(
+            f"{again} files are in more than one part of the data; each counts once.",
+            CorpusWarning,
+            stacklevel=3,
+        )
+    left_out, copies = (
+        [path for table in tables for path in table.attrs[name]] for name in ("left_out", "copies")
+    )
+    return make_table(list(rows.values()), left_out, copies)
+
+
+def count_clips(reader: Reader, folder: Path) -> int:
+    """Count the clips of a corpus in a folder by their names alone, copies once."""
+    try:
+        audio = list_folder(folder).audio
+    except CorpusError:
+        return 0
+    records = ((path.name.casefold(), reader.read_name(path)) for path in audio)
+    return len({(name, tuple(record.values())) for name, record in records if record})
+
+
+def default_data() -> str:
+    """Say which data to use where none is named: TESS if it is on this machine.
+
+    Returns
+    -------
+    str
+        ``"tess"`` or ``"synthetic"``.
+    """
+    reader = get_reader("tess")
+    folder = find_folder(reader.name)
+    return "tess" if folder and count_clips(reader, folder) else "synthetic"
+
+
+def list_corpora() -> pd.DataFrame:
+    """List the corpora that are known, and which of them are on this machine.
+
+    Returns
+    -------
+    pandas.DataFrame of shape (n_corpora, 8)
+        With the columns `name`, `title`, `here` (bool), `clips` (how many are here),
+        `clips_in_full` (how many the whole corpus has), `folder`, `licence` and `how_to_get`.
+
+    Examples
+    --------
+    >>> "tess" in list(list_corpora()["name"])
+    True
+    """
+    rows = []
+    for reader in readers().values():
+        folder = find_folder(reader.name)
+        clips = count_clips(reader, folder) if folder else 0
+        rows.append(
+            {
+                "name": reader.name,
+                "title": reader.title,
+                "here": clips > 0,
+                "clips": clips,
+                "clips_in_full": reader.n_clips,
+                "folder": str(folder) if clips else None,
+                "licence": reader.licence,
+                "how_to_get": get_by(reader),
+            }
+        )
+    return pd.DataFrame(rows)

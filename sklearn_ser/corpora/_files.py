@@ -1,0 +1,217 @@
+"""A folder's recordings, and the table made of them: nothing silently dropped, no copy twice."""
+
+import filecmp
+import os
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, cast
+
+import pandas as pd
+
+from sklearn_ser.corpora.base import AUDIO_SUFFIXES, COLUMNS, VIDEO_SUFFIXES, Reader
+from sklearn_ser.corpora.emotions import canonical_emotion
+from sklearn_ser.exceptions import CorpusError, CorpusWarning
+
+
+@dataclass
+class Listing:
+    """What a folder holds, each list sorted by path.
+
+    Parameters
+    ----------
+    folder : Path
+        Absolute.
+    audio, videos : list of Path
+        By their suffixes.
+    unreadable : list of Path
+        Folders that may not be entered, links to nowhere.
+    """
+
+    folder: Path
+    audio: list[Path] = field(default_factory=list)
+    videos: list[Path] = field(default_factory=list)
+    unreadable: list[Path] = field(default_factory=list)
+
+    def is_corpus(self, reader: Reader) -> bool:
+        """Say whether most of the audio files are named as those of the corpus are."""
+        return 2 * sum(reader.read_name(path) is not None for path in self.audio) > len(self.audio)
+
+
+def absolute(path: str | Path) -> Path:
+    """Make a path absolute without following its links."""
+    return Path(os.path.abspath(os.path.expanduser(path)))
+
+
+def list_folder(folder: str | Path) -> Listing:
+    """Find every recording below a folder.
+
+    Raises
+    ------
+    CorpusError
+        If there is no such folder, or no audio file in it.
+    """
+    listing = Listing(absolute(folder))
+    if listing.folder.is_file():
+        raise CorpusError(f"{listing.folder} is a file: give the folder that holds the recordings.")
+    if not listing.folder.is_dir():
+        raise CorpusError(f"There is no folder {listing.folder}: check the path.")
+    for path in _walk(listing):
+        suffix = path.suffix.lower()
+        if suffix in VIDEO_SUFFIXES:
+            listing.videos.append(path)
+        elif suffix in AUDIO_SUFFIXES:
+            (listing.audio if path.is_file() else listing.unreadable).append(path)
+    for paths in (listing.audio, listing.videos, listing.unreadable):
+        paths.sort()
+    if not listing.audio:
+        unreadable = f" Not readable there: {_names(listing.unreadable)}."
+        raise CorpusError(
+            f"There is no audio file in {listing.folder}: give the folder that holds the "
+            f"recordings (wav, flac, ogg, mp3, ...).{unreadable * bool(listing.unreadable)}"
+        )
+    return listing
+
+
+def _walk(listing: Listing) -> Iterator[Path]:
+    """Yield each file once, following links without ever going round in a circle."""
+
+    def blocked(error: OSError) -> None:
+        listing.unreadable.append(Path(error.filename))
+
+    root = os.path.realpath(listing.folder)
+    seen = {root}
+    for here, folders, files in os.walk(listing.folder, onerror=blocked, followlinks=True):
+        inside = []
+        for name in sorted(folders):
+            real = os.path.realpath(os.path.join(here, name))
+            # A link to where we come from leads in a circle, or over half the disk.
+            circle = real in seen or (root + os.sep).startswith(real.rstrip(os.sep) + os.sep)
+            if not (circle or name.startswith(".") or name == "__MACOSX"):
+                seen.add(real)
+                inside.append(name)
+        folders[:] = inside
+        # macOS puts a "._name.wav" beside each "name.wav" on foreign disks.
+        yield from (Path(here, name) for name in files if not name.startswith("."))
+
+
+def read_listing(
+    listing: Listing,
+    parse: Callable[[Path], dict[str, Any] | None],
+    *,
+    corpus: str,
+    belongs: str,
+    note: str = "",
+) -> pd.DataFrame:
+    """Make the table of a folder's recordings.
+
+    Parameters
+    ----------
+    listing : Listing
+    parse : callable
+        As in `Reader`.
+    corpus : str
+        For the column of that name.
+    belongs : str
+        What the recordings have in common, for messages: ``"of TESS"``.
+    note : str, default=""
+        Said after what is left out.
+
+    Returns
+    -------
+    pandas.DataFrame of shape (n_clips, 8)
+        Sorted by path. Its `attrs` list what is not in it: `left_out` and `copies`, both lists of
+        str.
+
+    Warns
+    -----
+    CorpusWarning
+        If files are left out, or copies found.
+    """
+    rows, left_out = [], [*listing.videos, *listing.unreadable]
+    for path in listing.audio:
+        record = parse(path)
+        if record is None:
+            left_out.append(path)
+        else:
+            emotion = canonical_emotion(str(record["label"]))
+            rows.append({**record, "path": path, "emotion": emotion, "corpus": corpus})
+    rows, copies = _drop_copies(rows)
+    if left_out:
+        _warn(
+            f"{_count(left_out)} in {listing.folder} left out, not being audio {belongs}: "
+            f"{_names(left_out)}. {note}"
+        )
+    if copies:
+        _warn(
+            f"{_count(copies)} in {listing.folder} left out as copies, byte for byte, of another "
+            f"of that name: {_names(copies)}."
+        )
+    return make_table(rows, left_out, copies)
+
+
+def make_table(
+    rows: Sequence[dict[str, Any]], left_out: Sequence[Any] = (), copies: Sequence[Any] = ()
+) -> pd.DataFrame:
+    """Put records into a table of the common columns, and any others after them."""
+    others = dict.fromkeys(key for row in rows for key in row if key not in COLUMNS)
+    table = pd.DataFrame(rows, columns=[*COLUMNS, *others])
+    table["path"] = table["path"].astype(str)
+    table.attrs["left_out"] = [str(path) for path in left_out]
+    table.attrs["copies"] = [str(path) for path in copies]
+    return table
+
+
+def to_records(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """Take a table apart into rows; what is missing becomes None."""
+    rows = table.astype(object).where(table.notna(), None).to_dict("records")
+    return cast(list[dict[str, Any]], rows)
+
+
+def some(items: Sequence[str], n: int = 5) -> str:
+    """Name the first few, and count the others.
+
+    Examples
+    --------
+    >>> some(["a.wav", "b.wav", "c.wav", "d.wav"], 2)
+    'a.wav, b.wav and 2 more'
+    """
+    return ", ".join(items[:n]) + f" and {len(items) - n} more" * (len(items) > n)
+
+
+def _drop_copies(rows: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], list[Path]]:
+    """Keep the least deeply nested of files that share name, meaning and every byte.
+
+    Files of one name and meaning with different contents are different takes: all stay.
+    """
+    kept: dict[tuple[object, ...], list[Path]] = {}
+    copies = set()
+    for row in sorted(rows, key=lambda row: (len(row["path"].parts), row["path"])):
+        path = row["path"]
+        key = (path.name.casefold(), row["emotion"], row.get("speaker"), row.get("text"))
+        originals = kept.setdefault(key, [])
+        if any(_same_bytes(path, original) for original in originals):
+            copies.add(path)
+        else:
+            originals.append(path)
+    return [row for row in rows if row["path"] not in copies], sorted(copies)
+
+
+def _same_bytes(one: Path, other: Path) -> bool:
+    try:
+        return filecmp.cmp(one, other, shallow=False)
+    except OSError:
+        return False
+
+
+def _count(paths: Sequence[Path]) -> str:
+    return "1 file" if len(paths) == 1 else f"{len(paths)} files"
+
+
+def _names(paths: Sequence[Path]) -> str:
+    return some([path.name for path in paths], 3)
+
+
+def _warn(message: str) -> None:
+    warnings.warn(message.rstrip(), CorpusWarning, stacklevel=5)

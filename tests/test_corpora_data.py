@@ -1,0 +1,209 @@
+"""`DATA`: names, folders, CSVs and several of them; what is said when something is wrong."""
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from sklearn_ser.corpora import COLUMNS, load_data
+from sklearn_ser.exceptions import CorpusError, CorpusWarning
+
+TESS = ("OAF_back_angry.wav", "OAF_bite_neutral.wav", "YAF_back_ps.wav", "YAF_germ_fear.wav")
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path, monkeypatch):
+    """An empty data folder, and an empty folder to be in."""
+    folder = tmp_path / "home"
+    folder.mkdir()
+    monkeypatch.setenv("SKLEARN_SER_DATA", str(folder))
+    here = tmp_path / "here"
+    here.mkdir()
+    monkeypatch.chdir(here)
+    return folder
+
+
+def make(folder, *names, content=None):
+    """Write files that differ from each other, unless their content is given."""
+    for name in names:
+        path = Path(folder, name)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(str(path) if content is None else content)
+    return Path(folder)
+
+
+# -- load_data ------------------------------------------------------------------------------------
+
+
+def test_known_corpus_is_recognised_by_most_of_its_names():
+    make("x/y", *TESS, "odd.wav")
+    with pytest.warns(CorpusWarning, match="odd.wav"):
+        assert set(load_data("x")["corpus"]) == {"tess"}
+
+
+def test_a_path_object(tmp_path):
+    make(tmp_path / "rec", "sad/1.wav")
+    assert len(load_data(tmp_path / "rec")) == 1
+
+
+def test_a_name_means_the_corpus_where_it_is_on_this_machine(home):
+    make("tess", "OAF_back_angry.wav")
+    assert len(load_data("tess")) == 1  # nothing in the data folder: the folder here
+    make(home / "tess", *TESS)
+    assert len(load_data("tess")) == 4
+    assert len(load_data("TESS")) == 4
+    assert len(load_data("./tess")) == 1
+    assert len(load_data("tess/")) == 1
+
+
+def test_own_folder_in_the_data_folder(home):
+    make(home / "mine", "sad/1.wav")
+    assert list(load_data("mine")["emotion"]) == ["sad"]
+
+
+def test_one_subfolder_per_emotion():
+    make("rec", "Anger/anna/1.wav", "train/sadness/2.wav", "grumpy/3.flac", "loose.wav")
+    with pytest.warns(CorpusWarning, match="1 file .* in an emotion's subfolder: loose.wav"):
+        table = load_data("rec")
+    assert dict(zip(table["label"], table["emotion"], strict=True)) == {
+        "Anger": "angry",
+        "sadness": "sad",
+        "grumpy": "grumpy",
+    }
+    assert set(table["corpus"]) == {"rec"}
+    assert table[["speaker", "text"]].isna().all(axis=None)
+
+
+def test_folder_without_subfolders():
+    make("rec", "1.wav", "2.wav")
+    with pytest.raises(CorpusError, match=r"no subfolder per emotion.*rec/angry"):
+        load_data("rec")
+
+
+def test_several_joined_by_commas(home):
+    make(home / "tess", *TESS)
+    make("rec", "sad/1.wav")
+    make("e", "03a01Fa.wav", "08a01Fa.wav")
+    Path("own.csv").write_text("path,emotion,speaker,loudness\ne/03a01Fa.wav,joy,03,7\n")
+    with pytest.warns(CorpusWarning, match="1 files are in more than one part"):
+        table = load_data("tess, rec,./e,own.csv")
+    assert list(table["corpus"]) == ["tess"] * 4 + ["rec"] + ["emodb"] * 2
+    assert list(table["speaker"].dropna().unique()) == [
+        "tess:OAF",
+        "tess:YAF",
+        "emodb:03",
+        "emodb:08",
+    ]
+    assert tuple(table.columns[:8]) == COLUMNS
+    assert list(table.index) == list(range(7))
+
+
+def test_joined_tables_keep_what_was_left_out():
+    make("a", *TESS, "odd.wav")
+    make("b", "sad/1.wav", "odd.wav")
+    with pytest.warns(CorpusWarning):
+        table = load_data("a,b")
+    assert len(table.attrs["left_out"]) == 2
+
+
+def test_comma_in_a_path():
+    make("me, myself", "sad/1.wav")
+    assert len(load_data("me, myself")) == 1
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        ("", ["No data is named"]),
+        (" , ", ["No data is named"]),
+        ("gone/", ["no folder"]),
+        ("gone.csv", ["no file", "gone.csv"]),
+        ("nothing-of-that-name", ["no corpus named", "path of their folder"]),
+        ("ravdes", ["Did you mean ravdess?"]),
+        ("tess,qqq", ["'qqq'"]),
+        ("one.wav", ["neither a folder nor a CSV"]),
+        ("x" * 5000, ["no corpus named"]),
+    ],
+)
+def test_errors_of_load_data(home, data, words):
+    make(home / "tess", *TESS)
+    make(".", "one.wav")
+    with pytest.raises(CorpusError) as error:
+        load_data(data)
+    assert all(word in str(error.value) for word in words), str(error.value)
+
+
+# -- CSV ------------------------------------------------------------------------------------------
+
+
+def write_csv(text, encoding="utf-8"):
+    make("data/clips", "a.wav", "b.wav", "c.wav")
+    Path("data/own.csv").write_text(text, encoding=encoding)
+    return "data/own.csv"
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
+def test_csv(encoding):
+    absolute = Path("data/clips/b.wav").absolute()
+    text = f"path,emotion,speaker,text,take\nclips/a.wav,Ärger,007,NA,1\n{absolute},joy,,hi,2\n"
+    table = load_data(write_csv(text, encoding))
+    assert list(table.columns) == [*COLUMNS, "take"]
+    assert list(table["path"]) == [str(absolute.with_name("a.wav")), str(absolute)]
+    assert list(table["emotion"]) == ["angry", "happy"]
+    assert list(table["label"]) == ["Ärger", "joy"]
+    assert table["speaker"][0] == "007"
+    assert pd.isna(table["speaker"][1])
+    assert table["text"][0] == "NA"
+    assert list(table["take"]) == [1, 2]
+    assert set(table["corpus"]) == {"own"}
+    assert table["sex"].isna().all()
+
+
+def test_csv_that_was_a_table_of_ours(home):
+    make(home / "tess", *TESS)
+    make(home / "emodb", "03a01Fa.wav")
+    table = load_data("tess,emodb")
+    table.to_csv("both.csv", index=False)
+    again = load_data("both.csv")
+    pd.testing.assert_frame_equal(again, table)
+
+
+def test_csv_with_addresses():
+    table = load_data(write_csv("path,emotion\nhttps://example.org/a.wav,sad\n"))
+    assert list(table["path"]) == ["https://example.org/a.wav"]
+
+
+def test_csv_with_a_file_twice():
+    text = "path,emotion,text\nclips/a.wav,sad,one\nclips/../clips/a.wav,sadness,two\n"
+    with pytest.warns(CorpusWarning, match="more than once.*a.wav"):
+        assert list(load_data(write_csv(text))["text"]) == ["one"]
+
+
+GONE = "path,emotion\n" + "".join(f"{i}.wav,sad\n" for i in range(7)) + "clips/a.wav,sad\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("file,emotion\na.wav,sad\n", ["no column path", "it has: file, emotion"]),
+        ("path;emotion\na.wav;sad\n", ["no column path and no column emotion", "path;emotion"]),
+        (GONE, ["7 of 8 files", "0.wav (row 2)", "4.wav (row 6) and 2 more", "count from"]),
+        ("", ["is empty"]),
+        ("path,emotion\n", ["no rows"]),
+        ("path,emotion\nclips/a.wav,\nclips/b.wav,sad\nclips/c.wav,\n", ["no emotion in row 2, r"]),
+        ("path,emotion\n,sad\n", ["no path in row 2"]),
+        ("path,emotion\nclips/a.wav,sad,extra\n", ["cannot be read as a CSV"]),
+        ("path,emotion\nclips/a.wav,sad\nb.wav,sad,x,y\n", ["cannot be read as a CSV"]),
+        ("path,emotion\nclips/a.wav,sad\nclips/a.wav,joy\n", ["different emotions", "a.wav"]),
+    ],
+)
+def test_errors_of_a_csv(text, words):
+    with pytest.raises(CorpusError) as error:
+        load_data(write_csv(text))
+    assert "own.csv" in str(error.value)
+    assert all(word in str(error.value) for word in words), str(error.value)
+
+
+def test_csv_that_is_not_utf8():
+    with pytest.raises(CorpusError, match="not UTF-8: save it as 'CSV UTF-8'"):
+        load_data(write_csv("path,emotion\nclips/a.wav,Ärger\n", encoding="latin-1"))
