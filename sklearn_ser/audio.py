@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
 
-from sklearn_ser._params import at_least, one_of, positive, validate_params
+from sklearn_ser._sklearn import at_least, one_of, positive, validate_params
 from sklearn_ser.exceptions import AudioError
 
 __all__ = ["AudioLoader", "Clips", "check_clips", "load_audio"]
@@ -168,15 +168,19 @@ def _read_mono(file, n_frames: int) -> np.ndarray:
 
 
 def _check_complete(file, name: str) -> None:
-    """Refuse a wav or aiff whose data chunk is longer than its file.
+    """Refuse a wav or aiff whose data chunk is longer than its file, and an ogg cut in the middle.
 
-    libsndfile reads such a file to its end without a word; its log is the only trace. Recorders
-    that write to a pipe put the greatest possible length there: that is no promise.
+    libsndfile reads such files without a word; its log is the only trace. Recorders that write to
+    a pipe put the greatest possible length in the header: that is no promise.
     """
+    log = file.extra_info
+    # Radio streams often lack their last page; half a page is there only where a file was cut.
+    if "lacks an end-of-stream bit" in log and "Junk after the last page" in log:
+        raise AudioError(f"{name} is cut short: copy it again, or leave it out.")
     if file.format not in ("WAV", "WAVEX", "AIFF", "RF64"):
         return
     for promised, held in re.findall(
-        r"^\s*(?:data|SSND) : (\d+) \(should be (\d+)\)", file.extra_info, re.MULTILINE
+        r"^\s*(?:data|SSND) : (\d+) \(should be (\d+)\)", log, re.MULTILINE
     ):
         if int(held) < int(promised) < 0x7FFFF000:
             seconds = file.frames / file.samplerate
@@ -248,8 +252,10 @@ def _why_unreadable(source: Any, name: str, error: Exception) -> str:
     if isinstance(source, str | os.PathLike) and Path(source).is_file():
         if not os.path.getsize(source):
             return f"{name} is empty (0 bytes): copy it again, or leave it out."
-        if not os.access(source, os.R_OK):
-            return f"{name} may not be read: change its permissions (chmod +r)."
+        try:  # libsndfile calls whatever the operating system says a system error
+            open(source, "rb").close()
+        except OSError as reason:
+            return _why_unreadable(source, name, reason)
     return (
         f"{name} is not audio that can be decoded ({_plain(error)}): convert it to wav or flac, "
         "or leave it out."
@@ -257,7 +263,7 @@ def _why_unreadable(source: Any, name: str, error: Exception) -> str:
 
 
 def _plain(error: Exception) -> str:
-    """The last clause of libsndfile's message, without the path and the full stop."""
+    """Return the last clause of libsndfile's message, without the path and the full stop."""
     text = getattr(error, "error_string", None) or str(error)
     return text.removeprefix("Error : ").rstrip(". ").lower() or type(error).__name__
 
@@ -360,7 +366,7 @@ class Clips:
         return (self[i] for i in range(len(self)))
 
     def name(self, i: int) -> str:
-        """What an error calls clip `i`: its path, or its position."""
+        """Return what an error calls clip `i`: its path, or its position."""
         return _name(self.sources[i], i)
 
     def __repr__(self) -> str:

@@ -13,7 +13,7 @@ from sklearn.utils import compute_sample_weight
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
-from sklearn_ser._params import at_least, one_of, positive, validate_params
+from sklearn_ser._sklearn import at_least, one_of, positive, validate_params
 
 __all__ = ["SVMClassifier"]
 

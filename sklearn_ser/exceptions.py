@@ -46,6 +46,12 @@ class ModelError(SerError, ValueError):
     """A model file that is missing, damaged, of other versions, or not to be trusted."""
 
 
+class OutputError(SerError, OSError):
+    """A result that could not be written; nothing half-written is left behind."""
+
+    exit_code = 1
+
+
 class OptionError(SerError, ValueError):
     """An option, or several together, that make no sense."""
 

@@ -6,7 +6,7 @@ from numbers import Integral, Real
 import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
 
-from sklearn_ser._params import at_least, one_of, positive, validate_params
+from sklearn_ser._sklearn import at_least, keep_index, one_of, positive, validate_params
 from sklearn_ser.audio import Clips, check_clips
 from sklearn_ser.exceptions import OptionError
 from sklearn_ser.features._extraction import extract
@@ -76,7 +76,8 @@ class ClipTransformer(TransformerMixin, BaseEstimator):
         AudioError
             If clips cannot be read; it lists them all.
         """
-        return extract([(self, None)], self._check(X))
+        clips = self._check(X)
+        return keep_index(self, extract([(self, None)], clips), clips.index)
 
     def _check(self, X) -> Clips:
         self.check_settings()

@@ -6,6 +6,7 @@ which somebody who predicts one clip would wait for.
 """
 
 from functools import lru_cache
+from itertools import pairwise
 
 import numpy as np
 from scipy import fft, signal, sparse
@@ -119,7 +120,7 @@ def octave_bands(
         )
     frequencies = fft_frequencies(sr, n_fft)
     bands = []
-    for k, (low, high) in enumerate(zip(edges[:-1], edges[1:], strict=True)):
+    for k, (low, high) in enumerate(pairwise(edges)):
         inside = np.flatnonzero((frequencies >= low) & (frequencies <= high))
         if not len(inside):
             raise ValueError(

@@ -82,7 +82,7 @@ class Spectrum:
         return (bank @ power.T).T
 
     def mel_db(self, stft: STFT, mel: Mel) -> np.ndarray:
-        """Return the mel spectrogram in dB, of shape (n_frames, n_mels), at most 80 dB deep."""
+        """Return the mel spectrogram in dB, of shape (n_frames, n_mels), 80 dB deep."""
         return self._once(("dB", stft, mel), lambda: power_to_db(self.mel(stft, mel)))
 
     def tuning(self, stft: STFT, bins_per_octave: int) -> float:
@@ -105,8 +105,8 @@ def _power(y: np.ndarray, stft: STFT, name: str) -> np.ndarray:
             y = np.pad(y, padding, mode=stft.pad_mode)  # type: ignore[call-overload]
     if len(y) < n_fft:
         raise AudioError(
-            f"{name} has {len(y)} samples, fewer than one frame of n_fft={n_fft}: use longer clips, a "
-            "smaller n_fft, or center=True."
+            f"{name} has {len(y)} samples, fewer than one frame of n_fft={n_fft}: use longer "
+            "clips, a smaller n_fft, or center=True."
         )
     frames = np.lib.stride_tricks.sliding_window_view(y, n_fft)[::hop_length]
     window = _filters.window(stft.window, stft.win_length, n_fft)

@@ -8,7 +8,7 @@ from numbers import Integral
 
 import numpy as np
 
-from sklearn_ser._params import at_least, between, one_of, positive
+from sklearn_ser._sklearn import at_least, between, one_of, positive
 from sklearn_ser.features import _filters
 from sklearn_ser.features._base import (
     MEL_CONSTRAINTS,

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 from sklearn.pipeline import FeatureUnion
 
+from sklearn_ser._sklearn import keep_index
 from sklearn_ser.audio import Clips, check_clips
 from sklearn_ser.exceptions import OptionError
 from sklearn_ser.features._base import ClipTransformer
@@ -109,7 +110,7 @@ class AudioFeatureUnion(FeatureUnion):
             If clips cannot be read; it lists them all, and its `failures` tell their positions.
         """
         clips = self._check(X)
-        return extract(self._weighted(), clips, self.n_jobs)
+        return keep_index(self, extract(self._weighted(), clips, self.n_jobs), clips.index)
 
     def iter_batches(self, X) -> Iterator[Batch]:
         """Yield the features of a few clips at a time, for those who want to show progress.

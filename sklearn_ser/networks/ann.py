@@ -2,7 +2,7 @@
 
 from numbers import Integral
 
-from sklearn_ser._params import between, one_of
+from sklearn_ser._sklearn import between, one_of
 from sklearn_ser.networks.base import NetworkClassifier
 
 __all__ = ["ANNClassifier"]

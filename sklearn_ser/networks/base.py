@@ -14,7 +14,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from sklearn_ser._holdout import hold_out
-from sklearn_ser._params import at_least, between, one_of, positive, validate_params
+from sklearn_ser._sklearn import at_least, between, one_of, positive, validate_params
 from sklearn_ser.networks._keras import load_keras
 from sklearn_ser.networks._network import Network
 
@@ -155,7 +155,7 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):
         self.network_ = Network(model)
 
     def _best_epoch(self) -> int:
-        """Return the number of the epoch kept, counted from 1: the best, or without one the last."""
+        """Return the number of the epoch kept, from 1: the best, or the last where none is."""
         if self.monitor not in self.history_:
             return self.n_epochs_
         values = self.history_[self.monitor]

@@ -1,0 +1,13 @@
+"""The command line: one file per command; each parses, calls one function, and prints."""
+
+from sklearn_ser.cli import (  # noqa: F401  each registers its command
+    card,
+    corpora,
+    evaluate,
+    fit,
+    grid_search,
+    predict,
+)
+from sklearn_ser.cli._app import app, main
+
+__all__ = ["app", "main"]

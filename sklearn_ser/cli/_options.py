@@ -1,0 +1,123 @@
+"""Options that several commands share, and how their values are read."""
+
+import ast
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from sklearn_ser.exceptions import OptionError
+
+DataOption = Annotated[
+    str | None,
+    typer.Option(
+        help="A corpus, a folder, a CSV with the columns path and emotion, or several joined by "
+        "commas. Without it: TESS where it is on this machine, else the built-in synthetic corpus.",
+        show_default=False,
+    ),
+]
+ClfOption = Annotated[
+    str, typer.Option(help="The classifier: svm, mlp, rf, logreg or ann.", metavar="NAME")
+]
+FeaturesOption = Annotated[
+    str | None,
+    typer.Option(
+        help="Features joined by commas, out of mfcc, chroma, mel and contrast. Without it: those "
+        "of the classifier's recipe.",
+        metavar="LIST",
+        show_default=False,
+    ),
+]
+TestSizeOption = Annotated[
+    float, typer.Option(help="Share of the clips (speakers, texts) in the test part.")
+]
+ValidationSizeOption = Annotated[
+    float, typer.Option(help="Share of the rest in the validation part; 0 for none.")
+]
+SeedOption = Annotated[int, typer.Option(help="Seed of the split and of the classifier.")]
+OutOption = Annotated[
+    Path | None,
+    typer.Option(help="The run's folder. Without it: a new one in artifacts/.", show_default=False),
+]
+JobsOption = Annotated[
+    int, typer.Option("--n-jobs", help="How many workers at once; -1 is one per core.")
+]
+OnErrorOption = Annotated[
+    str,
+    typer.Option(help="What to do about clips that cannot be read: stop, or skip them."),
+]
+TrustOption = Annotated[
+    bool,
+    typer.Option(
+        "--trust",
+        help="Load a joblib file that was not written here by you. It can run any code: only for "
+        "files of people you trust.",
+    ),
+]
+ModelArgument = Annotated[
+    Path, typer.Argument(help="A run's folder, or a .joblib or .skops file.", metavar="MODEL")
+]
+RefitOption = Annotated[
+    bool,
+    typer.Option("--refit", help="Fit on every clip once the scores are taken, and save that."),
+]
+
+
+def choose_data(data: str | None) -> tuple[str, str | None]:
+    """Return the data to use, and a notice where the user named none."""
+    if data is not None:
+        return data, None
+    from sklearn_ser.corpora import default_data
+
+    data = default_data()
+    if data == "tess":
+        return data, "No --data given: using TESS, which is on this machine."
+    return data, (
+        "No --data given and TESS is not on this machine: using the built-in synthetic corpus. "
+        "For real speech: sklearn-ser corpora get tess"
+    )
+
+
+def parse_value(text: str) -> Any:
+    """Return the Python value of a word: a number, a tuple, true, none; else the word itself."""
+    word = {"true": "True", "false": "False", "none": "None"}.get(text.strip().lower(), text)
+    try:
+        return ast.literal_eval(word.strip())
+    except (ValueError, SyntaxError):
+        return text.strip()
+
+
+def parse_values(text: str) -> list[Any]:
+    """Return the values of a comma-separated list, whose items may be tuples in brackets."""
+    parts, depth, start = [], 0, 0
+    for i, character in enumerate(text + ","):
+        depth += (character in "([") - (character in ")]")
+        if character == "," and depth == 0:
+            parts.append(text[start:i])
+            start = i + 1
+    return [parse_value(part) for part in parts if part.strip()]
+
+
+def parse_params(params: Sequence[str] | None) -> dict[str, Any]:
+    """Return the parameters of `--param STEP__NAME=VALUE`, each with one value."""
+    return {name: parse_value(value) for name, value in _pairs(params)}
+
+
+def parse_grid(params: Sequence[str] | None) -> dict[str, list[Any]]:
+    """Return the grid of `--param STEP__NAME=VALUE,VALUE`, each with a list of values."""
+    grid = {name: parse_values(value) for name, value in _pairs(params)}
+    for name, values in grid.items():
+        if not values:
+            raise OptionError(f"--param {name}=: give at least one value.")
+    return grid
+
+
+def _pairs(params: Sequence[str] | None) -> list[tuple[str, str]]:
+    pairs = []
+    for param in params or ():
+        name, separator, value = param.partition("=")
+        if not separator or "__" not in name:
+            raise OptionError(f"--param {param}: write STEP__NAME=VALUE, such as clf__C=10.")
+        pairs.append((name.strip(), value))
+    return pairs

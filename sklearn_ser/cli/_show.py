@@ -1,0 +1,74 @@
+"""What commands show a person: progress on standard error, tables on standard output."""
+
+from contextlib import contextmanager
+from typing import Any
+
+STAGES = {
+    "features": "extracting features",
+    "fit": "fitting",
+    "epochs": "training",
+    "candidates": "searching",
+    "predict": "predicting",
+}
+
+
+@contextmanager
+def progress_bars():
+    """Give a function that shows progress with the time left, on standard error.
+
+    Yields
+    ------
+    show : callable
+        Called with the stage, the steps done, their total, and a detail.
+    """
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+    from rich.table import Column
+
+    bars = Progress(
+        TextColumn("{task.description}", table_column=Column(no_wrap=True, min_width=19)),
+        BarColumn(bar_width=12),
+        MofNCompleteColumn(table_column=Column(no_wrap=True)),
+        TimeRemainingColumn(elapsed_when_finished=True),
+        TextColumn("{task.fields[detail]}", table_column=Column(overflow="fold")),
+        console=Console(stderr=True),
+    )
+    tasks: dict[str, Any] = {}
+
+    def show(stage: str, done: int, total: int, detail: str = "") -> None:
+        if stage not in tasks:
+            bars.start()
+            tasks[stage] = bars.add_task(STAGES.get(stage, stage), total=total, detail="")
+        bars.update(tasks[stage], completed=done, total=total, detail=detail)
+
+    try:
+        yield show
+    finally:
+        if tasks:  # bars that never started would leave an empty line
+            bars.stop()
+
+
+def print_scores(metrics: dict[str, Any]) -> None:
+    """Print the table per emotion, then accuracy and UAR with the split they belong to."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("emotion", header_style="bold")
+    for name in ("precision", "recall", "F1", "clips"):
+        table.add_column(name, justify="right")
+    for emotion, row in metrics["per_emotion"].items():
+        figures = (f"{row[key]:.3f}" for key in ("precision", "recall", "f1"))
+        table.add_row(emotion, *figures, str(row["support"]))
+    console = Console()
+    console.print(table)
+    console.print(
+        f"[bold]accuracy {metrics['accuracy']:.4f}   UAR {metrics['uar']:.4f}   "
+        f"macro F1 {metrics['macro_f1']:.4f}[/bold]",
+        highlight=False,
+    )

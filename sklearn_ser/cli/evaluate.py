@@ -1,0 +1,41 @@
+"""`sklearn-ser evaluate`: a saved pipeline against a corpus."""
+
+from typing import Annotated
+
+import typer
+
+from sklearn_ser.cli._app import JsonOption, command, notice, print_json
+from sklearn_ser.cli._options import JobsOption, ModelArgument, OnErrorOption, TrustOption
+
+
+@command(name="evaluate")
+def evaluate(
+    model: ModelArgument,
+    data: Annotated[
+        str,
+        typer.Option(help="A corpus, a folder, a CSV, or several joined by commas."),
+    ],
+    trust: TrustOption = False,
+    n_jobs: JobsOption = -1,
+    on_error: OnErrorOption = "stop",
+    json: JsonOption = False,
+) -> None:
+    """Score a saved pipeline on a corpus.
+
+    Nothing is fitted. The scores are worth what the corpus is: one that the pipeline was made from
+    says nothing, and you are told so.
+    """
+    from sklearn_ser.cli._show import print_scores, progress_bars
+    from sklearn_ser.runs import evaluate_run
+
+    with progress_bars() as progress:
+        metrics, notes = evaluate_run(
+            model, data, trust=trust, n_jobs=n_jobs, on_error=on_error, on_progress=progress
+        )
+    for note in notes:
+        notice(f"Note: {note}")
+    if json:
+        print_json(metrics)
+        return
+    print_scores(metrics)
+    typer.echo(f"{metrics['n_test']} clips of {data}. {metrics['seconds']:.1f} s.")

@@ -1,0 +1,96 @@
+"""`sklearn-ser fit`: a corpus in, a fitted pipeline with honest scores out."""
+
+from typing import Annotated
+
+import typer
+
+from sklearn_ser.cli._app import JsonOption, command, notice, print_json
+from sklearn_ser.cli._options import (
+    ClfOption,
+    DataOption,
+    FeaturesOption,
+    JobsOption,
+    OnErrorOption,
+    OutOption,
+    RefitOption,
+    SeedOption,
+    TestSizeOption,
+    ValidationSizeOption,
+    choose_data,
+    parse_params,
+)
+
+
+@command(name="fit")
+def fit(
+    clf: ClfOption = "svm",
+    data: DataOption = None,
+    features: FeaturesOption = None,
+    split: Annotated[
+        str,
+        typer.Option(
+            help="What training and test part must not share: random (nothing is kept apart), "
+            "speaker, text, or speaker+text."
+        ),
+    ] = "random",
+    test_size: TestSizeOption = 0.2,
+    validation_size: ValidationSizeOption = 0.1,
+    param: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="A parameter of a step, such as clf__C=1 or audio__res_type=kaiser_fast. May be "
+            "repeated.",
+            metavar="STEP__NAME=VALUE",
+        ),
+    ] = None,
+    seed: SeedOption = 0,
+    out: OutOption = None,
+    n_jobs: JobsOption = -1,
+    on_error: OnErrorOption = "stop",
+    refit: RefitOption = False,
+    json: JsonOption = False,
+) -> None:
+    """Fit a classifier, score it on clips it has not seen, and save it as a run.
+
+    The run's folder holds the pipeline (for predict, serve and joblib.load), its card, every score
+    and a report to open in a browser.
+    """
+    params = parse_params(param)
+    chosen, told = choose_data(data)
+    if told:
+        notice(told)
+    from sklearn_ser.cli._show import print_scores, progress_bars
+    from sklearn_ser.runs import RunOptions, fit_run
+
+    options = RunOptions(
+        data=chosen,
+        clf=clf,
+        features=features,
+        split=split,
+        test_size=test_size,
+        validation_size=validation_size,
+        params=params,
+        seed=seed,
+        out=out,
+        n_jobs=n_jobs,
+        on_error=on_error,
+        refit=refit,
+    )
+    with progress_bars() as progress:
+        metrics = fit_run(options, progress)
+    finish(metrics, json, print_scores)
+
+
+def finish(metrics: dict, json: bool, print_scores) -> None:
+    """Print what a run has come to."""
+    if json:
+        print_json(metrics)
+        return
+    if metrics["skipped"]:
+        notice(f"{len(metrics['skipped'])} clips could not be read; the card lists them.")
+    print_scores(metrics)
+    typer.echo(
+        f"{metrics['split']} split: {metrics['n_train']} clips to train on, "
+        f"{metrics['n_validation']} for validation, {metrics['n_test']} for the test."
+    )
+    typer.echo(f"{metrics['seconds']:.1f} s. Run: {metrics['run']}")

@@ -1,0 +1,90 @@
+"""`sklearn-ser grid-search`: the best parameters, found without a look at the test part."""
+
+from typing import Annotated
+
+import typer
+
+from sklearn_ser.cli._app import JsonOption, command, notice
+from sklearn_ser.cli._options import (
+    ClfOption,
+    DataOption,
+    FeaturesOption,
+    JobsOption,
+    OnErrorOption,
+    OutOption,
+    RefitOption,
+    SeedOption,
+    TestSizeOption,
+    ValidationSizeOption,
+    choose_data,
+    parse_grid,
+)
+from sklearn_ser.cli.fit import finish
+
+
+@command(name="grid-search")
+def grid_search(
+    clf: ClfOption = "svm",
+    data: DataOption = None,
+    features: FeaturesOption = None,
+    param: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="What to try, such as clf__C=1,10,100 or features__mfcc__n_mfcc=20,40. May be "
+            "repeated. Without it: the grid of the classifier's recipe.",
+            metavar="STEP__NAME=VALUE,VALUE",
+        ),
+    ] = None,
+    cv: Annotated[
+        str,
+        typer.Option(
+            help="What the folds of the search, and training and test part, must not share: "
+            "random (nothing is kept apart), speaker, or text."
+        ),
+    ] = "random",
+    folds: Annotated[int, typer.Option(help="Folds of the search.", min=2)] = 5,
+    test_size: TestSizeOption = 0.2,
+    validation_size: ValidationSizeOption = 0.1,
+    seed: SeedOption = 0,
+    out: OutOption = None,
+    n_jobs: JobsOption = -1,
+    on_error: OnErrorOption = "stop",
+    refit: RefitOption = False,
+    json: JsonOption = False,
+) -> None:
+    """Search for the best parameters, fit with them, and save the result as a run.
+
+    The search sees the training part only, in folds of the same kind as the split; the scores are
+    those of the test part, which it never saw. The features are extracted once for each of their
+    settings.
+    """
+    grid = parse_grid(param)
+    chosen, told = choose_data(data)
+    if told:
+        notice(told)
+    from sklearn_ser.cli._show import print_scores, progress_bars
+    from sklearn_ser.runs import RunOptions, search_run
+
+    options = RunOptions(
+        data=chosen,
+        clf=clf,
+        features=features,
+        split=cv,
+        test_size=test_size,
+        validation_size=validation_size,
+        seed=seed,
+        out=out,
+        n_jobs=n_jobs,
+        on_error=on_error,
+        refit=refit,
+    )
+    with progress_bars() as progress:
+        metrics = search_run(options, grid, n_folds=folds, on_progress=progress)
+    if not json:
+        found = metrics["search"]
+        best = ", ".join(f"{name}={value}" for name, value in found["best_params"].items())
+        typer.echo(
+            f"Best of {found['n_candidates']} candidates: {best} (UAR {found['best_uar']:.4f} over "
+            f"{found['folds_by']} folds of the training part)"
+        )
+    finish(metrics, json, print_scores)

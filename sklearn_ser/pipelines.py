@@ -1,0 +1,266 @@
+"""Recipes by name: what `--clf svm --features mfcc,chroma` means, as a scikit-learn `Pipeline`."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Any
+
+import numpy as np
+from sklearn.base import BaseEstimator
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.linear_model import LogisticRegression
+from sklearn.neural_network import MLPClassifier
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import StandardScaler
+
+from sklearn_ser._sklearn import validate_params
+from sklearn_ser.audio import AudioLoader
+from sklearn_ser.classifiers import SVMClassifier
+from sklearn_ser.exceptions import OptionError
+from sklearn_ser.features import (
+    MFCC,
+    AudioFeatureUnion,
+    Chroma,
+    MelSpectrogram,
+    SpectralContrast,
+)
+from sklearn_ser.networks import ANNClassifier
+
+__all__ = [
+    "FEATURES",
+    "RECIPES",
+    "Recipe",
+    "extract_features",
+    "make_pipeline",
+    "set_pipeline_params",
+    "with_tail",
+]
+
+FEATURES: dict[str, type[BaseEstimator]] = {
+    "mfcc": MFCC,
+    "chroma": Chroma,
+    "mel": MelSpectrogram,
+    "contrast": SpectralContrast,
+}
+
+FOUR_FEATURES = ("mfcc", "chroma", "mel", "contrast")
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A classifier, the features it gets unless told otherwise, and what a search tries."""
+
+    about: str
+    classifier: Callable[[], BaseEstimator]
+    features: tuple[str, ...]
+    grid: Mapping[str, Sequence[Any]]
+
+
+RECIPES: dict[str, Recipe] = {
+    "svm": Recipe(
+        "support vector machine with an RBF kernel and calibrated probabilities",
+        SVMClassifier,
+        FOUR_FEATURES,
+        {"clf__C": [1, 10, 100], "clf__gamma": ["scale", 0.001, 0.01]},
+    ),
+    "mlp": Recipe(
+        "multi-layer perceptron of scikit-learn",
+        lambda: MLPClassifier((300,), alpha=0.01, batch_size=64, max_iter=300),
+        FOUR_FEATURES,
+        {
+            "clf__hidden_layer_sizes": [(100,), (300,), (300, 100)],
+            "clf__alpha": [0.0001, 0.01, 1],
+        },
+    ),
+    "rf": Recipe(
+        "random forest of 300 trees",
+        lambda: RandomForestClassifier(300),
+        FOUR_FEATURES,
+        {"clf__n_estimators": [100, 300], "clf__max_features": ["sqrt", 0.2]},
+    ),
+    "logreg": Recipe(
+        "logistic regression",
+        lambda: LogisticRegression(C=0.05, max_iter=3000),
+        FOUR_FEATURES,
+        {"clf__C": [0.005, 0.05, 0.5, 5]},
+    ),
+    "ann": Recipe(
+        "the published network on 40 MFCCs: Dense 100, 200, 100 with dropout",
+        ANNClassifier,
+        ("mfcc",),
+        {"clf__dropout": [0.1, 0.3, 0.5], "clf__learning_rate": [0.0003, 0.001]},
+    ),
+}
+
+
+def make_pipeline(
+    clf: str | BaseEstimator = "svm",
+    features: str | Sequence[str | BaseEstimator] | None = None,
+    *,
+    sr: int = 22050,
+    n_jobs: int | None = None,
+    random_state: Any = None,
+    **params: Any,
+) -> Pipeline:
+    """Return a pipeline from audio to emotions, with the steps audio, features, scale and clf.
+
+    Parameters
+    ----------
+    clf : {"svm", "mlp", "rf", "logreg", "ann"} or classifier, default="svm"
+        Name of a recipe, or any scikit-learn classifier.
+    features : str or sequence of str or transformers, default=None
+        Names of features, out of mfcc, chroma, mel and contrast (as one string: joined by commas),
+        or transformers of this package; `None` takes the recipe's own.
+    sr : int, default=22050
+        Sampling rate for loader and features, in Hz.
+    n_jobs : int, default=None
+        Batches of clips to extract at once.
+    random_state : int, RandomState or None, default=None
+        Seed of the classifier.
+    **params
+        Parameters of single steps, such as `clf__C=1` or `audio__res_type="kaiser_fast"`.
+
+    Returns
+    -------
+    pipeline : sklearn.pipeline.Pipeline
+        Its `fit` takes paths (or waveforms) and emotions.
+
+    Raises
+    ------
+    OptionError
+        If a name is not known or a parameter does not exist.
+
+    Examples
+    --------
+    >>> from sklearn_ser import make_pipeline
+    >>> pipe = make_pipeline("svm", features=("mfcc", "chroma"), clf__C=1)
+    >>> pipe.named_steps["clf"]
+    SVMClassifier(C=1)
+    """
+    recipe = None
+    if isinstance(clf, str):
+        recipe = _look_up(clf, RECIPES, "classifier")
+        clf = recipe.classifier()
+        if random_state is not None and "random_state" in clf.get_params():
+            clf.set_params(random_state=random_state)
+    if features is None:
+        features = recipe.features if recipe else FOUR_FEATURES
+    pipeline = Pipeline(
+        [
+            ("audio", AudioLoader(sr=sr)),
+            ("features", _make_union(features, sr, n_jobs)),
+            ("scale", StandardScaler()),
+            ("clf", clf),
+        ]
+    )
+    return set_pipeline_params(pipeline, params)
+
+
+def _make_union(
+    features: str | Sequence[str | BaseEstimator], sr: int, n_jobs: int | None
+) -> AudioFeatureUnion:
+    if isinstance(features, str):
+        features = [name.strip() for name in features.split(",") if name.strip()]
+    transformers = []
+    for feature in features:
+        if isinstance(feature, str):
+            transformers.append((feature, _look_up(feature, FEATURES, "feature")(sr=sr)))
+        else:
+            transformers.append((type(feature).__name__.lower(), feature))
+    names = [name for name, _ in transformers]
+    if not names or len(set(names)) < len(names):
+        raise OptionError(
+            f"Features {', '.join(names) or '(none)'}: name at least one, and each once."
+        )
+    return AudioFeatureUnion(transformers, n_jobs=n_jobs)
+
+
+def set_pipeline_params(pipeline: Pipeline, params: Mapping[str, Any]) -> Pipeline:
+    """Set parameters of the steps; a rate given to the loader goes to the features as well.
+
+    Parameters
+    ----------
+    pipeline : Pipeline
+        What `make_pipeline` returned.
+    params : mapping of str to object
+        Such as `{"clf__C": 1}`.
+
+    Returns
+    -------
+    pipeline : Pipeline
+        The same.
+
+    Raises
+    ------
+    OptionError
+        If a parameter does not exist (the message names those that are near), or its value makes
+        no sense.
+    """
+    known = pipeline.get_params()
+    for name in params:
+        if name not in known:
+            near = get_close_matches(name, known, n=3)
+            hint = f" Did you mean {' or '.join(near)}?" if near else " It has the form clf__NAME."
+            raise OptionError(f"The pipeline has no parameter {name!r}.{hint}")
+    params = dict(params)
+    if "audio__sr" in params:
+        for name, _ in pipeline.named_steps["features"].transformer_list:
+            params.setdefault(f"features__{name}__sr", params["audio__sr"])
+    pipeline.set_params(**params)
+    for step in pipeline.named_steps.values():
+        for estimator in [step, *dict(getattr(step, "transformer_list", [])).values()]:
+            try:
+                validate_params(estimator)
+            except ValueError as error:
+                raise OptionError(str(error)) from error
+    return pipeline
+
+
+def _look_up(name: str, table: Mapping[str, Any], kind: str) -> Any:
+    if name not in table:
+        near = get_close_matches(name, table, n=1)
+        hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(table)}."
+        raise OptionError(f"Unknown {kind} {name!r}: {hint}")
+    return table[name]
+
+
+def extract_features(
+    pipeline: Pipeline,
+    sources: Sequence,
+    on_batch: Callable[[int, int], None] | None = None,
+) -> tuple[np.ndarray, dict[int, str]]:
+    """Compute the features of all sources, going on past those that cannot be read.
+
+    Parameters
+    ----------
+    pipeline : Pipeline
+        What `make_pipeline` returned, fitted or not: audio and features learn nothing.
+    sources : sequence of n_clips sources
+        Paths or whatever else the pipeline's loader takes.
+    on_batch : callable, default=None
+        Called after each batch with the number of clips done and their total.
+
+    Returns
+    -------
+    X : ndarray of shape (n_clips - n_failures, ...), float32
+        The rows of the clips that could be read, in order.
+    failures : dict of int to str
+        What is wrong with each other clip, by its position.
+    """
+    clips = pipeline.named_steps["audio"].transform(sources)
+    rows: list[np.ndarray] = []
+    failures: dict[int, str] = {}
+    done = 0
+    for batch in pipeline.named_steps["features"].iter_batches(clips):
+        failures |= {done + i: message for i, message in batch.failures.items()}
+        rows.extend(row for row in batch.rows if row is not None)
+        done += len(batch.rows)
+        if on_batch is not None:
+            on_batch(done, len(clips))
+    return np.stack(rows) if rows else np.empty((0, 0), dtype=np.float32), failures
+
+
+def with_tail(pipeline: Pipeline, scale: BaseEstimator, clf: BaseEstimator) -> Pipeline:
+    """Return the pipeline whose scaler and classifier were fitted on its extracted features."""
+    head = [(name, pipeline.named_steps[name]) for name in ("audio", "features")]
+    return Pipeline([*head, ("scale", scale), ("clf", clf)])

@@ -1,0 +1,56 @@
+"""What the tests share: audio of their own making, and the real corpora where they are."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+SR = 22050
+
+
+def voice(seconds=0.5, pitch=150.0, sr=SR, seed=0):
+    """A buzz with harmonics and some noise: enough like speech for every feature to see it."""
+    rng = np.random.default_rng(seed)
+    t = np.arange(int(seconds * sr)) / sr
+    tone = sum(np.sin(2 * np.pi * pitch * k * t) / k for k in range(1, 12))
+    return (0.2 * tone + 0.02 * rng.normal(size=len(t))).astype(np.float32)
+
+
+@pytest.fixture(autouse=True)
+def _own_configuration(tmp_path, monkeypatch):
+    """Keep what tests write out of the configuration folder of whoever runs them."""
+    monkeypatch.setenv("SKLEARN_SER_CONFIG", str(tmp_path / "config"))
+
+
+@pytest.fixture(scope="session")
+def little_corpus(tmp_path_factory):
+    """A folder corpus of 3 emotions x 8 clips, told apart by pitch, for fast fits."""
+    folder = tmp_path_factory.mktemp("little")
+    for emotion, pitch in [("angry", 300), ("neutral", 180), ("sad", 100)]:
+        (folder / emotion).mkdir()
+        for i in range(8):
+            y = voice(0.4, pitch * (1 + 0.02 * i), seed=i)
+            soundfile.write(folder / emotion / f"{i}.wav", y, SR)
+    return folder
+
+
+@pytest.fixture
+def wav(tmp_path):
+    """Write samples to a file and return its path."""
+
+    def write(name="clip.wav", y=None, sr=SR, **how):
+        path = tmp_path / name
+        soundfile.write(path, voice() if y is None else y, sr, **how)
+        return path
+
+    return write
+
+
+def real_corpus(name):
+    """The folder of a real corpus, or a skip that says how to get it."""
+    folder = Path(os.environ.get("SKLEARN_SER_DATA", "")) / name
+    if not os.environ.get("SKLEARN_SER_DATA") or not folder.is_dir():
+        pytest.skip(f"set SKLEARN_SER_DATA to a folder that holds {name}")
+    return folder
