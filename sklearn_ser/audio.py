@@ -373,7 +373,7 @@ class Clips:
         return f"<{len(self)} clips at {self.sr} Hz, decoded when asked for>"
 
 
-class AudioLoader(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):
+class AudioLoader(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):  # type: ignore[call-arg]
     """The first step of every pipeline: sources of audio become waveforms at one rate.
 
     Nothing is decoded before it is needed and nothing decoded is kept, so the memory of a pipeline

@@ -58,7 +58,7 @@ class SVMClassifier(ClassifierMixin, BaseEstimator):
     >>> from sklearn_ser import SVMClassifier
     >>> X, y = load_iris(return_X_y=True)
     >>> SVMClassifier().fit(X, y).predict_proba(X[:1]).round(1)
-    array([[1., 0., 0.]])
+    array([[0.9, 0.1, 0. ]])
     """
 
     _parameter_constraints: dict = {
@@ -101,14 +101,14 @@ class SVMClassifier(ClassifierMixin, BaseEstimator):
         self.classes_, counts = np.unique(y, return_counts=True)
         if len(self.classes_) < 2:
             raise ValueError(
-                f"Only one class is in the training data, {self.classes_[0]!r}: two are needed."
+                f"Only one class is in the training data, '{self.classes_[0]}': two are needed."
             )
         svc = SVC(C=self.C, gamma=self.gamma, kernel=self.kernel)
         n_folds = min(5, counts.min())
         self.calibrated_ = bool(self.calibrate and n_folds >= 2)
         if self.calibrate and not self.calibrated_:
             warnings.warn(
-                f"The class {self.classes_[counts.argmin()]!r} has one clip, too few to calibrate: "
+                f"The class '{self.classes_[counts.argmin()]}' has one clip, too few to calibrate: "
                 "probabilities are the softmax of the decision values, good for ranking only.",
                 UserWarning,
                 stacklevel=2,

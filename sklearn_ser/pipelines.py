@@ -65,7 +65,7 @@ RECIPES: dict[str, Recipe] = {
     ),
     "mlp": Recipe(
         "multi-layer perceptron of scikit-learn",
-        lambda: MLPClassifier((300,), alpha=0.01, batch_size=64, max_iter=300),
+        lambda: MLPClassifier((300,), alpha=0.01, max_iter=500),
         FOUR_FEATURES,
         {
             "clf__hidden_layer_sizes": [(100,), (300,), (300, 100)],

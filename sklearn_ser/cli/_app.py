@@ -10,15 +10,34 @@ from typing import Annotated, Any
 
 import typer
 
+import sklearn_ser
 from sklearn_ser.exceptions import SerError
 
 app = typer.Typer(
     name="sklearn-ser",
-    help="Speech emotion recognition the scikit-learn way.",
+    help="Speech emotion recognition the scikit-learn way: audio files in, a fitted pipeline with "
+    "honest scores out.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"sklearn-ser {sklearn_ser.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options_of_all(
+    version: Annotated[
+        bool,
+        typer.Option("--version", help="Show the version.", callback=_print_version, is_eager=True),
+    ] = False,
+) -> None:
+    pass
+
 
 DebugOption = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
 JsonOption = Annotated[

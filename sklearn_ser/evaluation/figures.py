@@ -1,16 +1,16 @@
 """The pictures of a run, drawn without a screen."""
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 
 __all__ = ["draw_confusion_matrix", "draw_training_curves"]
 
 
 def draw_confusion_matrix(
-    truth: Sequence, predicted: Sequence, path: Path, title: str
+    truth: ArrayLike, predicted: ArrayLike, path: Path, title: str
 ) -> np.ndarray:
     """Draw how often each emotion was taken for each other.
 
@@ -30,7 +30,7 @@ def draw_confusion_matrix(
     from matplotlib.figure import Figure
     from sklearn.metrics import ConfusionMatrixDisplay, confusion_matrix
 
-    emotions = sorted(set(truth) | set(predicted))
+    emotions = np.union1d(truth, predicted)
     counts = confusion_matrix(truth, predicted, labels=emotions)
     size = 2.5 + 0.6 * len(emotions)
     figure = Figure(figsize=(size, size), layout="constrained")

@@ -1,15 +1,15 @@
 """Figures of merit, all of scikit-learn's making, under the names speech science uses."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.metrics import accuracy_score, precision_recall_fscore_support
 
 __all__ = ["score"]
 
 
-def score(truth: Sequence, predicted: Sequence) -> dict[str, Any]:
+def score(truth: ArrayLike, predicted: ArrayLike) -> dict[str, Any]:
     """Compare predictions with the truth.
 
     Parameters

@@ -55,9 +55,8 @@ def mel(
     Triangles between neighbouring points of the mel scale; `norm="slaney"` gives each the same
     area. 98 % of the matrix is zeros, hence sparse.
     """
-    edges = _mel_to_hz(
-        np.linspace(*_hz_to_mel(np.array([fmin, fmax or sr / 2]), htk), n_mels + 2), htk
-    )
+    lowest, highest = _hz_to_mel(np.array([fmin, fmax or sr / 2]), htk)
+    edges = _mel_to_hz(np.linspace(lowest, highest, n_mels + 2), htk)
     widths = np.diff(edges)
     ramps = edges[:, np.newaxis] - fft_frequencies(sr, n_fft)
     rising = -ramps[:-2] / widths[:-1, np.newaxis]

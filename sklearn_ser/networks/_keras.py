@@ -13,8 +13,6 @@ from sklearn_ser.exceptions import OptionError
 def load_keras():
     """Return the modules (keras, tensorflow), loaded quietly.
 
-    Set `TF_CPP_MIN_LOG_LEVEL` to hear what TensorFlow says when it starts.
-
     Raises
     ------
     OptionError
@@ -48,10 +46,7 @@ def _start_quietly() -> Iterator[None]:
 
     TensorFlow reports missing graphics cards before it has read its own log level.
     """
-    if "TF_CPP_MIN_LOG_LEVEL" in os.environ:
-        yield
-        return
-    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "2"
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
     standard_error = os.dup(2)
     nowhere = os.open(os.devnull, os.O_WRONLY)

@@ -1,6 +1,6 @@
 """The fully connected network of the published TESS recipe."""
 
-from numbers import Integral
+import numpy as np
 
 from sklearn_ser._sklearn import between, one_of
 from sklearn_ser.networks.base import NetworkClassifier
@@ -100,7 +100,7 @@ class ANNClassifier(NetworkClassifier):
         self.verbose = verbose
 
     def _build(self, keras, input_shape, n_classes, seed):
-        if not all(isinstance(n, Integral) and n > 0 for n in self.hidden_layer_sizes):
+        if not all(isinstance(n, int | np.integer) and n > 0 for n in self.hidden_layer_sizes):
             raise ValueError(
                 f"hidden_layer_sizes={self.hidden_layer_sizes!r} must be positive whole numbers."
             )

@@ -78,7 +78,7 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):
         self.classes_, codes = np.unique(y, return_inverse=True)
         if len(self.classes_) < 2:
             raise ValueError(
-                f"Only one class is in the training data, {self.classes_[0]!r}: two are needed."
+                f"Only one class is in the training data, '{self.classes_[0]}': two are needed."
             )
         weights = _check_sample_weight(sample_weight, X, dtype=np.float32)
         if self.class_weight is not None:
@@ -149,18 +149,24 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):
             shuffle=False,  # the batches shuffle themselves, from their own seed
             verbose=0,
         )
-        self.history_ = pd.DataFrame(recorder.rows)
-        self.n_epochs_ = len(self.history_)
+        self.history_rows_ = recorder.rows
+        self.n_epochs_ = len(recorder.rows)
         self.best_epoch_ = self._best_epoch()
         self.network_ = Network(model)
 
+    @property
+    def history_(self) -> pd.DataFrame:
+        """A row per epoch: epoch, loss, accuracy, val_loss, val_accuracy, seconds."""
+        check_is_fitted(self)
+        return pd.DataFrame(self.history_rows_)
+
     def _best_epoch(self) -> int:
         """Return the number of the epoch kept, from 1: the best, or the last where none is."""
-        if self.monitor not in self.history_:
+        if self.monitor not in self.history_rows_[0]:
             return self.n_epochs_
-        values = self.history_[self.monitor]
-        best = values.idxmin() if self.monitor == "val_loss" else values.idxmax()
-        return int(self.history_["epoch"][best])
+        values = [row[self.monitor] for row in self.history_rows_]
+        best = np.argmin(values) if self.monitor == "val_loss" else np.argmax(values)
+        return int(best) + 1
 
     def predict_proba(self, X) -> np.ndarray:
         """Return the probability of each emotion.

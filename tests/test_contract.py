@@ -1,0 +1,160 @@
+"""What every estimator and the package as a whole promise."""
+
+import ast
+import inspect
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+import sklearn_ser
+from sklearn_ser import (
+    MFCC,
+    ANNClassifier,
+    AudioFeatureUnion,
+    AudioLoader,
+    Chroma,
+    MelSpectrogram,
+    SpectralContrast,
+    SVMClassifier,
+)
+from sklearn_ser.networks import NetworkClassifier
+
+PACKAGE = Path(sklearn_ser.__file__).parent
+
+TRANSFORMERS = [MFCC(), Chroma(), MelSpectrogram(), SpectralContrast()]
+ESTIMATORS = [
+    *TRANSFORMERS,
+    AudioFeatureUnion([("mfcc", MFCC(n_mfcc=4)), ("chroma", Chroma())]),
+    SVMClassifier(),
+    SVMClassifier(calibrate=False),
+    # Learning is checked elsewhere; one epoch shows the manners.
+    ANNClassifier(epochs=1),
+]
+
+
+def expected_failures(estimator):
+    if isinstance(estimator, NetworkClassifier):
+        return {
+            "check_sample_weight_equivalence_on_dense_data": "two half steps of stochastic "
+            "gradient descent are not one whole step"
+        }
+    if isinstance(estimator, SVMClassifier):
+        if not estimator.calibrate:
+            return {
+                "check_sample_weight_equivalence_on_dense_data": "gamma='scale' takes the variance "
+                "of the clips without their weights, as in SVC"
+            }
+        return {
+            "check_sample_weight_equivalence_on_dense_data": "calibration folds divide repeated "
+            "clips, where a weighted clip stays whole"
+        }
+    reason = "clips have no fixed width: each has its own length"
+    return dict.fromkeys(("check_n_features_in", "check_n_features_in_after_fitting"), reason)
+
+
+@pytest.mark.filterwarnings("ignore")  # scikit-learn's checks provoke warnings on purpose
+@parametrize_with_checks(ESTIMATORS, expected_failed_checks=expected_failures, xfail_strict=True)
+def test_scikit_learns_checks(estimator, check):
+    check(estimator)
+
+
+@pytest.mark.parametrize("estimator", [*ESTIMATORS, AudioLoader()], ids=lambda e: type(e).__name__)
+def test_parameters_are_constrained_and_documented(estimator):
+    parameters = set(inspect.signature(type(estimator).__init__).parameters) - {"self"}
+    if not isinstance(estimator, AudioFeatureUnion):  # scikit-learn validates a union otherwise
+        assert set(estimator._parameter_constraints) == parameters
+    documented = inspect.getdoc(type(estimator))
+    assert all(f"{name} : " in documented for name in parameters)
+    assert "Examples\n" in documented
+
+
+@pytest.mark.parametrize("transformer", TRANSFORMERS, ids=lambda e: type(e).__name__)
+def test_defaults_are_librosas(transformer):
+    import librosa
+
+    functions = {
+        "MFCC": (librosa.feature.mfcc, librosa.feature.melspectrogram, librosa.filters.mel),
+        "Chroma": (librosa.feature.chroma_stft,),
+        "MelSpectrogram": (librosa.feature.melspectrogram, librosa.filters.mel),
+        "SpectralContrast": (librosa.feature.spectral_contrast,),
+    }[type(transformer).__name__]
+    theirs = {}
+    for function in reversed(functions):
+        theirs |= {n: p.default for n, p in inspect.signature(function).parameters.items()}
+    differ = {
+        name
+        for name, value in transformer.get_params().items()
+        if name in theirs and value != theirs[name] and theirs[name] is not inspect.Parameter.empty
+    }
+    assert differ == ({"n_mfcc"} if isinstance(transformer, MFCC) else set())
+
+
+def test_public_names_resolve():
+    for name in sklearn_ser.__all__:
+        assert getattr(sklearn_ser, name) is not None
+    assert set(sklearn_ser.__all__) == {*sklearn_ser._HOMES, "__version__"}
+    with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
+        sklearn_ser.nonsense  # noqa: B018
+
+
+# The way data flows, and the only direction imports go. A module stands with the names before it.
+ORDER = [
+    {"exceptions"},
+    {"corpora"},
+    {"_sklearn", "_holdout"},
+    {"audio"},
+    {"features"},
+    {"classifiers", "networks"},
+    {"pipelines"},
+    {"evaluation", "search"},
+    {"persistence"},
+    {"runs"},
+    {"inference"},
+    {"server", "cli"},
+]
+PLACE = {name: place for place, names in enumerate(ORDER) for name in names}
+
+
+def imports_of(path):
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+        elif isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+
+
+@pytest.mark.parametrize(
+    "path", sorted(PACKAGE.rglob("*.py")), ids=lambda path: str(path.relative_to(PACKAGE))
+)
+def test_imports_go_one_way(path):
+    own = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+    if own in ("__init__", "__main__"):
+        return  # the doors of the package know every room
+    assert own in PLACE, f"say in ORDER where {own} stands"
+    for module in imports_of(path):
+        parts = module.split(".")
+        if parts[0] == "sklearn_ser" and len(parts) > 1 and parts[1] != own:
+            assert PLACE[parts[1]] < PLACE[own], f"{own} must not import {module}"
+
+
+@pytest.mark.parametrize(
+    ("statement", "absent"),
+    [
+        ("import sklearn_ser", "numpy pandas sklearn librosa tensorflow matplotlib"),
+        ("import sklearn_ser.cli", "numpy pandas sklearn librosa tensorflow matplotlib"),
+        ("from sklearn_ser import make_pipeline; make_pipeline('ann')", "tensorflow matplotlib"),
+        (
+            "import numpy; from sklearn_ser import make_pipeline; "
+            "make_pipeline('svm').fit(numpy.random.default_rng(0).normal(size=(8, 4000)), "
+            "['a', 'b'] * 4)",
+            "tensorflow matplotlib numba",
+        ),
+    ],
+)
+def test_what_is_not_loaded(statement, absent):
+    program = f"{statement}\nimport sys\nprint(*(set({absent.split()!r}) & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert (done.stdout.strip(), done.returncode) == ("", 0), done.stderr

@@ -1,0 +1,190 @@
+import json
+import pickle
+import subprocess
+import sys
+
+import joblib
+import numpy as np
+import pytest
+from sklearn.base import clone
+from sklearn.datasets import load_digits
+from sklearn.metrics import log_loss
+from sklearn.model_selection import GridSearchCV
+
+from sklearn_ser import ANNClassifier
+
+X, CODES = load_digits(return_X_y=True)
+X = (X / 16).astype(np.float32)[:600]
+Y = np.array(["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"])[
+    CODES[:600]
+]
+
+
+@pytest.fixture(scope="module")
+def fitted():
+    return ANNClassifier(epochs=25, random_state=0).fit(X, Y)
+
+
+def test_it_learns(fitted):
+    assert fitted.score(X[fitted.validation_indices_], Y[fitted.validation_indices_]) > 0.85
+    assert fitted.classes_.tolist() == sorted(set(Y))
+    np.testing.assert_allclose(fitted.predict_proba(X).sum(axis=1), 1)
+
+
+def test_the_network_is_the_documented_one(fitted):
+    layers = json.loads(fitted.network_.model.to_json())["config"]["layers"]
+    told = [
+        (layer["class_name"], layer["config"].get("units"), layer["config"].get("activation"))
+        for layer in layers
+    ]
+    assert told == [
+        ("InputLayer", None, None),
+        ("Dense", 100, "relu"),
+        ("Dense", 200, "relu"),
+        ("Dropout", None, None),
+        ("Dense", 100, "relu"),
+        ("Dropout", None, None),
+        ("Dense", 10, "softmax"),
+    ]
+
+
+def test_same_steps_as_plain_keras():
+    """Full batches leave no order of clips, no dropout no chance: plain Keras must agree."""
+    ours = ANNClassifier(
+        (16,), dropout=0, batch_size=len(X), epochs=5, validation_fraction=0, random_state=1
+    ).fit(X, Y)
+    keras = pytest.importorskip("keras")
+    start = ANNClassifier(
+        (16,), dropout=0, batch_size=len(X), epochs=1, validation_fraction=0, random_state=1,
+        learning_rate=1e-30,
+    ).fit(X, Y)  # fmt: skip
+    model = keras.models.clone_model(ours.network_.model)
+    model.set_weights(start.network_.model.get_weights())
+    model.compile("adam", "categorical_crossentropy")
+    _, codes = np.unique(Y, return_inverse=True)
+    model.fit(X, np.eye(10)[codes], batch_size=len(X), epochs=5, shuffle=False, verbose=0)
+    np.testing.assert_allclose(
+        ours.predict_proba(X), model.predict(X, verbose=0), rtol=0, atol=3e-4
+    )
+    further = model.fit(X, np.eye(10)[codes], batch_size=len(X), epochs=1, verbose=0)
+    assert np.abs(ours.predict_proba(X) - further.model.predict(X, verbose=0)).max() > 3e-3
+
+
+def test_same_seed_same_network_and_nobody_elses_dice(fitted):
+    before = np.random.get_state()[1].copy()  # noqa: NPY002  the state that must not change
+    again = clone(fitted).fit(X, Y)
+    np.testing.assert_array_equal(again.predict_proba(X), fitted.predict_proba(X))
+    np.testing.assert_array_equal(np.random.get_state()[1], before)  # noqa: NPY002
+    other = clone(fitted).set_params(random_state=1).fit(X, Y)
+    assert np.abs(other.predict_proba(X) - fitted.predict_proba(X)).max() > 1e-3
+
+
+def test_the_kept_epoch_is_the_best_on_the_validation_part(fitted):
+    history = fitted.history_
+    assert list(history["epoch"]) == list(range(1, 26))
+    assert fitted.best_epoch_ == history["epoch"][history["val_loss"].idxmin()]
+    aside = fitted.validation_indices_
+    assert len(aside) == 60
+    loss = log_loss(Y[aside], fitted.predict_proba(X[aside]), labels=fitted.classes_)
+    assert loss == pytest.approx(history["val_loss"].min(), rel=1e-4)
+
+
+def test_patience_stops_early():
+    ann = ANNClassifier(
+        epochs=60, patience=2, monitor="val_accuracy", learning_rate=0.02, random_state=0
+    ).fit(X, Y)
+    assert ann.n_epochs_ == ann.best_epoch_ + 2 < 60
+
+
+def test_without_validation_the_last_epoch_is_kept():
+    ann = ANNClassifier(epochs=3, validation_fraction=0, random_state=0).fit(X, Y)
+    assert ann.best_epoch_ == 3
+    assert "val_loss" not in ann.history_
+    assert not len(ann.validation_indices_)
+
+
+def test_the_validation_part_by_group():
+    speakers = np.arange(len(X)) % 6
+    ann = ANNClassifier(epochs=1, random_state=0).fit(X, Y, groups=speakers)
+    aside = set(speakers[ann.validation_indices_])
+    assert len(aside) == 1
+    assert (speakers == aside.pop()).sum() == len(ann.validation_indices_)
+
+
+def test_a_validation_part_of_ones_own():
+    told = []
+    ann = ANNClassifier(epochs=3, random_state=0)
+    ann.fit(X[:500], Y[:500], validation_data=(X[500:], Y[500:]), on_epoch=told.append)
+    kept = log_loss(Y[500:], ann.predict_proba(X[500:]), labels=ann.classes_)
+    assert kept == pytest.approx(ann.history_["val_loss"].min(), rel=1e-4)
+    assert [row["epoch"] for row in told] == [1, 2, 3]
+
+
+def test_weights_of_clips_and_classes():
+    without = Y != "nine"
+    weights = without.astype(float)
+    how = {"epochs": 8, "random_state": 0, "validation_fraction": 0}
+    ann = ANNClassifier(**how).fit(X, Y, sample_weight=weights)
+    assert (ann.predict(X) != "nine").all()
+    heavy = ANNClassifier(**how, class_weight={"nine": 1000}).fit(X, Y)
+    assert (heavy.predict(X) == "nine").mean() > 3 * (Y == "nine").mean()
+    balanced = ANNClassifier(**how, class_weight="balanced").fit(X, Y)
+    assert balanced.score(X, Y) > 0.5
+
+
+def test_pickling(fitted, tmp_path):
+    for again in (pickle.loads(pickle.dumps(fitted)), joblib.load(dump(fitted, tmp_path))):
+        np.testing.assert_array_equal(again.predict_proba(X), fitted.predict_proba(X))
+        twice = pickle.loads(pickle.dumps(again))
+        np.testing.assert_array_equal(twice.predict_proba(X), fitted.predict_proba(X))
+
+
+def dump(estimator, folder):
+    path = folder / "ann.joblib"
+    joblib.dump(estimator, path)
+    return path
+
+
+def test_unpickling_waits_with_tensorflow(fitted, tmp_path):
+    program = (
+        "import joblib, sys\n"
+        f"ann = joblib.load({str(dump(fitted, tmp_path))!r})\n"
+        "print('tensorflow' in sys.modules)\n"
+        "print(ann.predict([[0.0] * 64]).shape, 'tensorflow' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.stdout.split("\n")[:2] == ["False", "(1,) True"], done.stderr
+    assert done.stderr == ""  # TensorFlow's start-up chatter is nobody's business
+
+
+def test_grid_search_in_two_processes():
+    grid = {"dropout": [0.0, 0.2], "hidden_layer_sizes": [(16,), (32, 16)]}
+    searches = [
+        GridSearchCV(
+            ANNClassifier(epochs=8, learning_rate=0.01, random_state=0), grid, cv=2, n_jobs=n_jobs
+        ).fit(X, Y)
+        for n_jobs in (1, 2)
+    ]
+    here, there = (search.cv_results_["mean_test_score"] for search in searches)
+    np.testing.assert_allclose(here, there)
+    assert here.max() > 0.5
+
+
+@pytest.mark.parametrize(
+    ("how", "words"),
+    [
+        ({"hidden_layer_sizes": (0,)}, "hidden_layer_sizes"),
+        ({"hidden_layer_sizes": ("a",)}, "hidden_layer_sizes"),
+        ({"dropout": 1.0}, "'dropout' parameter"),
+        ({"epochs": 0}, "'epochs' parameter"),
+        ({"monitor": "accuracy"}, "'monitor' parameter"),
+    ],
+)
+def test_parameters_that_make_no_sense(how, words):
+    with pytest.raises(ValueError, match=words):
+        ANNClassifier(**how).fit(X, Y)
+
+
+def test_one_class_is_refused():
+    with pytest.raises(ValueError, match="Only one class"):
+        ANNClassifier().fit(X[:5], ["sad"] * 5)
