@@ -5,6 +5,7 @@ waveform. `load_audio` reads one; `AudioLoader` is the first step of every pipel
 successor `Clips`, a sequence that decodes a clip when it is asked for and keeps nothing.
 """
 
+import hashlib
 import io
 import os
 import re
@@ -33,7 +34,7 @@ LOWEST_RATE, HIGHEST_RATE = 1_000, 1_000_000
 # MP3 headers round to whole frames of 1152 samples and include the encoder's padding.
 TOLERATED_SHORTAGE = 2 * 1152
 
-_BLOCK = 1 << 18  # samples decoded at once from files of several channels
+_BLOCK = 1 << 18  # samples decoded at once from files of several channels, bytes read at once
 
 
 @dataclass(frozen=True)
@@ -120,7 +121,9 @@ def _load(source: Any, settings: AudioSettings, name: str) -> np.ndarray:
     if not len(y):
         raise AudioError(f"{name} holds no samples: leave it out or record it again.")
     # The sum is finite only if every sample is; it costs a tenth of looking at each.
-    if not np.isfinite(np.sum(y, dtype=np.float64)):
+    with np.errstate(all="ignore"):
+        total = np.add.reduce(y)
+    if not np.isfinite(total):
         raise AudioError(f"{name} holds NaN or infinite samples: write it again from its original.")
     y = _resample(y, rate, settings, name)
     return y if settings.top_db is None else _trim(y, settings.top_db)
@@ -364,6 +367,31 @@ class Clips:
 
     def __iter__(self) -> Iterator[np.ndarray]:
         return (self[i] for i in range(len(self)))
+
+    def checksum(self, i: int) -> bytes | None:
+        """Return a checksum of clip `i`, of its bytes and of how they are read.
+
+        `None` for what has no lasting content (a URL, an open file) or cannot be read.
+        """
+        source = self.sources[i]
+        checksum = hashlib.sha256(repr(self.settings).encode())
+        if isinstance(source, bytes | bytearray | memoryview):
+            checksum.update(source)
+        elif isinstance(source, np.ndarray):
+            checksum.update(f"{source.dtype} {source.shape}".encode())
+            checksum.update(np.ascontiguousarray(source).tobytes())
+        elif isinstance(source, str | os.PathLike):
+            try:
+                if not stat.S_ISREG(os.stat(source).st_mode):
+                    return None
+                with open(source, "rb", buffering=0) as file:
+                    while block := file.read(_BLOCK):
+                        checksum.update(block)
+            except OSError:
+                return None
+        else:
+            return None
+        return checksum.digest()
 
     def name(self, i: int) -> str:
         """Return what an error calls clip `i`: its path, or its position."""

@@ -1,6 +1,6 @@
 """Recipes by name: what `--clf svm --features mfcc,chroma` means, as a scikit-learn `Pipeline`."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
@@ -24,6 +24,7 @@ from sklearn_ser.features import (
     MelSpectrogram,
     SpectralContrast,
 )
+from sklearn_ser.features._extraction import Batch, gather
 from sklearn_ser.networks import ANNClassifier
 
 __all__ = [
@@ -248,16 +249,16 @@ def extract_features(
         What is wrong with each other clip, by its position.
     """
     clips = pipeline.named_steps["audio"].transform(sources)
-    rows: list[np.ndarray] = []
-    failures: dict[int, str] = {}
-    done = 0
-    for batch in pipeline.named_steps["features"].iter_batches(clips):
-        failures |= {done + i: message for i, message in batch.failures.items()}
-        rows.extend(row for row in batch.rows if row is not None)
-        done += len(batch.rows)
-        if on_batch is not None:
-            on_batch(done, len(clips))
-    return np.stack(rows) if rows else np.empty((0, 0), dtype=np.float32), failures
+
+    def told() -> Iterator[Batch]:
+        done = 0
+        for batch in pipeline.named_steps["features"].iter_batches(clips):
+            yield batch
+            done += len(batch.rows)
+            if on_batch is not None:
+                on_batch(done, len(clips))
+
+    return gather(told(), len(clips))
 
 
 def with_tail(pipeline: Pipeline, scale: BaseEstimator, clf: BaseEstimator) -> Pipeline:

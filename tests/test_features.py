@@ -21,7 +21,7 @@ from sklearn_ser.audio import load_audio
 from sklearn_ser.exceptions import AudioError
 from sklearn_ser.features import _spectrum
 from sklearn_ser.features._base import ClipTransformer
-from sklearn_ser.features._spectrum import STFT, Spectrum
+from sklearn_ser.features._spectrum import STFT, Spectra
 from tests.conftest import SR, real_corpus, voice
 
 DEFAULT = STFT(2048, 512, 2048, "hann", True, "constant")
@@ -34,7 +34,7 @@ FOUR = [
 
 
 def tuning(y, sr=SR):
-    return Spectrum(y, sr).tuning(DEFAULT, 12)
+    return Spectra([y], sr, ["y"]).tuning(DEFAULT, 12)[0]
 
 
 def librosas(y, sr=SR):
@@ -192,12 +192,12 @@ def test_the_union_is_scikit_learns():
 def test_one_decoding_and_one_spectrum_per_clip(wav, monkeypatch):
     paths = [str(wav(f"{i}.wav")) for i in range(3)]
     decoded, transformed = [], []
-    decode, power = audio_module._decode, _spectrum._power
+    decode, power = audio_module._decode, _spectrum._pad
     monkeypatch.setattr(audio_module, "_decode", lambda *a: decoded.append(a[2]) or decode(*a))
-    monkeypatch.setattr(_spectrum, "_power", lambda *a: transformed.append(a[2]) or power(*a))
+    monkeypatch.setattr(_spectrum, "_pad", lambda *a: transformed.append(1) or power(*a))
     AudioFeatureUnion(FOUR).fit_transform(AudioLoader().transform(paths))
     assert decoded == paths
-    assert transformed == paths
+    assert len(transformed) == len(paths)
 
 
 def test_pandas_output_keeps_the_index():

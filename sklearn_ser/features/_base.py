@@ -10,7 +10,7 @@ from sklearn_ser._sklearn import at_least, keep_index, one_of, positive, validat
 from sklearn_ser.audio import Clips, check_clips
 from sklearn_ser.exceptions import OptionError
 from sklearn_ser.features._extraction import extract
-from sklearn_ser.features._spectrum import STFT, Mel, Spectrum
+from sklearn_ser.features._spectrum import STFT, Mel, Spectra
 
 STFT_CONSTRAINTS: dict = {
     "sr": [positive(Integral)],
@@ -40,8 +40,8 @@ class ClipTransformer(TransformerMixin, BaseEstimator):
     sr: int
 
     @abstractmethod
-    def compute(self, spectrum: Spectrum) -> np.ndarray:
-        """Return the features of one clip from what its transformers share."""
+    def compute(self, spectra: Spectra) -> np.ndarray:
+        """Return the features of some clips, of shape (n_clips, ...), from what all share."""
 
     def fit(self, X, y=None):
         """Check the parameters and X; nothing is learned and nothing is decoded.
@@ -120,12 +120,6 @@ class ClipTransformer(TransformerMixin, BaseEstimator):
 
     def __sklearn_is_fitted__(self) -> bool:
         return True
-
-
-def mean_over_time(frames: np.ndarray) -> np.ndarray:
-    """Return the mean of an array (n_frames, n_features) over its frames, as float32."""
-    # Summing many small numbers in float32 would lose digits on long clips.
-    return frames.mean(axis=0, dtype=np.float64).astype(np.float32)
 
 
 def numbered(prefix: str, n: int) -> np.ndarray:

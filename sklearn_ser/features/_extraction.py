@@ -1,23 +1,28 @@
 """The loop over clips that every transformer and union runs: read, compute, drop, go on.
 
-A clip is decoded once, all transformers take their share of its one `Spectrum`, and only their
+A clip is decoded once, all transformers take their share of its one spectrum, and only their
 numbers stay, so that memory holds a few clips however many there are. Threads serve well here:
-decoding, resampling and the FFT all release Python's lock.
+decoding, resampling, the FFT and numpy's long calls all release Python's lock.
 """
 
 import os
-from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple, Protocol
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import nullcontext
+from typing import NamedTuple, Protocol
 
 import numpy as np
-from joblib import Parallel, delayed, effective_n_jobs
+from joblib import Parallel, delayed
 from threadpoolctl import threadpool_limits
 
 from sklearn_ser.audio import Clips
 from sklearn_ser.exceptions import AudioError
-from sklearn_ser.features._spectrum import Spectrum
+from sklearn_ser.features._cache import FeatureCache, describe_setting, make_key
+from sklearn_ser.features._spectrum import Spectra
 
 BATCH_SIZE = 32  # clips handed to a worker at once
+SAMPLES_AT_ONCE = 1 << 18  # decoded samples worked on together: six clips of two seconds
+
+Weighted = Sequence[tuple["SpectrumTransformer", float | None]]
 
 
 class SpectrumTransformer(Protocol):
@@ -25,8 +30,8 @@ class SpectrumTransformer(Protocol):
 
     sr: int
 
-    def compute(self, spectrum: Spectrum) -> np.ndarray:
-        """Return the numbers of one clip."""
+    def compute(self, spectra: Spectra) -> np.ndarray:
+        """Return the numbers of some clips."""
 
 
 class Batch(NamedTuple):
@@ -37,9 +42,10 @@ class Batch(NamedTuple):
 
 
 def iter_batches(
-    transformers: Sequence[tuple[SpectrumTransformer, float | None]],
+    transformers: Weighted,
     clips: Clips,
     n_jobs: int | None = None,
+    cache: FeatureCache | None = None,
 ) -> Iterator[Batch]:
     """Yield the features of consecutive batches of clips, in order.
 
@@ -51,55 +57,120 @@ def iter_batches(
     clips : Clips
     n_jobs : int, default=None
         How many batches to work on at once, as in joblib.
+    cache : FeatureCache, default=None
+        Where to look features up first and keep them.
 
     Yields
     ------
     batch : Batch
     """
     starts = range(0, len(clips), BATCH_SIZE)
-    batches = (clips[start : start + BATCH_SIZE] for start in starts)
     if len(starts) == 1:
-        yield compute_batch(transformers, clips)
+        yield compute_batch(transformers, clips, cache)
         return
     parallel = Parallel(n_jobs=n_jobs, prefer="threads", return_as="generator")
     # Each matrix product here is small: several BLAS threads a product would only get in the way.
-    with threadpool_limits(1, user_api="blas"):
-        yield from parallel(delayed(compute_batch)(transformers, batch) for batch in batches)
+    kept_open = cache.kept_open() if cache else nullcontext()
+    with threadpool_limits(1, user_api="blas"), kept_open:
+        yield from parallel(
+            delayed(compute_batch)(transformers, clips[start : start + BATCH_SIZE], cache)
+            for start in starts
+        )
 
 
-def compute_batch(
-    transformers: Sequence[tuple[SpectrumTransformer, float | None]], clips: Clips
-) -> Batch:
-    """Compute the features of some clips, one after the other."""
-    rows: list[np.ndarray | None] = []
-    failures = {}
+def compute_batch(transformers: Weighted, clips: Clips, cache: FeatureCache | None = None) -> Batch:
+    """Compute the features of some clips, or look them up."""
+    keys = _make_keys(transformers, clips) if cache else {}
+    known = cache.get(list(keys.values())) if cache else {}
+    parts = {place: known[key] for place, key in keys.items() if key in known}
+    failures: dict[int, str] = {}
+    # Clips that lack the same transformers' features can be worked on together.
+    lacking: dict[tuple[int, ...], list[int]] = {}
     for i in range(len(clips)):
-        try:
-            rows.append(_compute_row(transformers, clips, i))
-        except AudioError as error:
-            rows.append(None)
-            failures[i] = str(error)
+        lacks = tuple(t for t in range(len(transformers)) if (i, t) not in parts)
+        lacking.setdefault(lacks, []).append(i)
+    for lacks, positions in lacking.items():
+        if not lacks:
+            continue
+        for group, waveforms in _decode(clips, positions, failures):
+            computed = _compute_group(transformers, lacks, clips, group, waveforms, failures)
+            parts |= computed
+    if cache:
+        cache.put({keys[p]: v for p, v in parts.items() if p in keys and keys[p] not in known})
+    rows = [None if i in failures else _join(transformers, parts, i) for i in range(len(clips))]
     return Batch(rows, failures)
 
 
-def _compute_row(
-    transformers: Sequence[tuple[SpectrumTransformer, float | None]], clips: Clips, i: int
-) -> np.ndarray:
-    y, name = clips[i], clips.name(i)
-    spectra: dict[int, Spectrum] = {}
-    parts = []
-    for transformer, weight in transformers:
-        sr = clips.sr or transformer.sr
-        spectrum = spectra.setdefault(sr, Spectrum(y, sr, name))
-        part = transformer.compute(spectrum)
-        parts.append(part if weight is None else part * np.float32(weight))
-    return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=-1)
+def _make_keys(transformers: Weighted, clips: Clips) -> dict[tuple[int, int], bytes]:
+    """Return the key of each clip's features by transformer; none for clips without content."""
+    settings = [describe_setting(transformer) for transformer, _ in transformers]
+    return {
+        (i, t): make_key(content, setting)
+        for i in range(len(clips))
+        if (content := clips.checksum(i)) is not None
+        for t, setting in enumerate(settings)
+    }
+
+
+def _decode(
+    clips: Clips, positions: list[int], failures: dict[int, str]
+) -> Iterator[tuple[list[int], list[np.ndarray]]]:
+    """Yield decoded clips in groups that are small in memory; note those that cannot be read."""
+    group: list[int] = []
+    waveforms: list[np.ndarray] = []
+    for i in positions:
+        try:
+            waveforms.append(clips[i])
+        except AudioError as error:
+            failures[i] = str(error)
+            continue
+        group.append(i)
+        if sum(map(len, waveforms)) >= SAMPLES_AT_ONCE:
+            yield group, waveforms
+            group, waveforms = [], []
+    if group:
+        yield group, waveforms
+
+
+def _compute_group(
+    transformers: Weighted,
+    lacks: tuple[int, ...],
+    clips: Clips,
+    group: list[int],
+    waveforms: list[np.ndarray],
+    failures: dict[int, str],
+) -> dict[tuple[int, int], np.ndarray]:
+    """Return the features of decoded clips by clip and transformer."""
+    names = [clips.name(i) for i in group]
+    spectra = Spectra(waveforms, clips.sr or transformers[0][0].sr, names)
+    try:
+        computed = {t: transformers[t][0].compute(spectra) for t in lacks}
+    except AudioError as error:
+        if len(group) == 1:
+            failures[group[0]] = str(error)
+            return {}
+        alone = [
+            _compute_group(transformers, lacks, clips, [i], [y], failures)
+            for i, y in zip(group, waveforms, strict=True)
+        ]
+        return {place: part for computed in alone for place, part in computed.items()}
+    return {(i, t): rows[n] for t, rows in computed.items() for n, i in enumerate(group)}
+
+
+def _join(transformers: Weighted, parts: dict[tuple[int, int], np.ndarray], i: int) -> np.ndarray:
+    """Return the row of a clip: its features of all transformers side by side."""
+    row = [
+        parts[i, t] if weight is None else parts[i, t] * np.float32(weight)
+        for t, (_, weight) in enumerate(transformers)
+    ]
+    return row[0] if len(row) == 1 else np.concatenate(row, axis=-1)
 
 
 def extract(
-    transformers: Sequence[tuple[SpectrumTransformer, float | None]],
+    transformers: Weighted,
     clips: Clips,
     n_jobs: int | None = None,
+    cache: FeatureCache | None = None,
 ) -> np.ndarray:
     """Return the features of all clips, or raise one error that lists every clip that failed.
 
@@ -112,14 +183,42 @@ def extract(
     AudioError
         With `failures`, the message of each clip that could not be used by its position.
     """
-    rows: list[Any] = []
-    failures: dict[int, str] = {}
-    for batch in iter_batches(transformers, clips, n_jobs):
-        failures |= {len(rows) + i: message for i, message in batch.failures.items()}
-        rows.extend(batch.rows)
+    X, failures = gather(iter_batches(transformers, clips, n_jobs, cache), len(clips))
     if failures:
         raise AudioError(summarize(failures, len(clips)), failures)
-    return np.stack(rows)
+    return X
+
+
+def gather(batches: Iterable[Batch], n_clips: int) -> tuple[np.ndarray, dict[int, str]]:
+    """Collect batches in one matrix.
+
+    Parameters
+    ----------
+    batches : iterable of Batch
+    n_clips : int
+        How many clips they hold together.
+
+    Returns
+    -------
+    X : ndarray of shape (n_clips - n_failures, ...), float32
+        The rows of the clips that could be read, in order.
+    failures : dict of int to str
+        What is wrong with each other clip, by its position.
+    """
+    X: np.ndarray | None = None
+    failures: dict[int, str] = {}
+    done = n_good = 0
+    for batch in batches:
+        failures |= {done + i: message for i, message in batch.failures.items()}
+        for row in batch.rows:
+            if row is None:
+                continue
+            if X is None:  # the first row tells how large the matrix is: no second copy of it
+                X = np.empty((n_clips, *row.shape), dtype=np.float32)
+            X[n_good] = row
+            n_good += 1
+        done += len(batch.rows)
+    return (np.empty((0, 0), np.float32) if X is None else X[:n_good]), failures
 
 
 def summarize(failures: dict[int, str], n_clips: int) -> str:
@@ -129,8 +228,3 @@ def summarize(failures: dict[int, str], n_clips: int) -> str:
         return messages[0]
     count = f"{len(messages)} of {n_clips} clips cannot be used"
     return f"{count}:{os.linesep}" + os.linesep.join(f"  {message}" for message in messages)
-
-
-def uses_several_workers(n_jobs: int | None) -> bool:
-    """Say whether joblib would run more than one worker."""
-    return effective_n_jobs(n_jobs) > 1

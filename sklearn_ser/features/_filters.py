@@ -25,6 +25,22 @@ def fft_frequencies(sr: int, n_fft: int) -> np.ndarray:
     return np.fft.rfftfreq(n_fft, 1 / sr)
 
 
+@lru_cache(maxsize=32)
+def pitch_bins(sr: int, n_fft: int) -> tuple[int, int]:
+    """Return the first and the end bin between 150 and 4000 Hz, neighbours on both sides.
+
+    Raises
+    ------
+    ValueError
+        If there is none.
+    """
+    frequencies = fft_frequencies(sr, n_fft)
+    inside = np.flatnonzero((frequencies >= 150) & (frequencies < min(4000, sr / 2)))
+    if not len(inside):
+        raise ValueError(f"No FFT bin lies between 150 and 4000 Hz: raise n_fft={n_fft}.")
+    return max(1, int(inside[0])), min(int(inside[-1]) + 1, len(frequencies) - 1)
+
+
 def _hz_to_mel(frequencies: np.ndarray, htk: bool) -> np.ndarray:
     if htk:
         return 2595 * np.log10(1 + np.asarray(frequencies) / 700)

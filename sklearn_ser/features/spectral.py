@@ -14,10 +14,9 @@ from sklearn_ser.features._base import (
     MEL_CONSTRAINTS,
     STFT_CONSTRAINTS,
     ClipTransformer,
-    mean_over_time,
     numbered,
 )
-from sklearn_ser.features._spectrum import Spectrum, power_to_db
+from sklearn_ser.features._spectrum import Spectra
 
 __all__ = ["MFCC", "Chroma", "MelSpectrogram", "SpectralContrast"]
 
@@ -119,15 +118,21 @@ class MFCC(ClipTransformer):
         self.fmax = fmax
         self.htk = htk
 
-    def compute(self, spectrum: Spectrum) -> np.ndarray:
-        """Return the mean coefficients of one clip, of shape (n_mfcc,)."""
-        decibels = spectrum.mel_db(self._stft(), self._mel())
+    def compute(self, spectra: Spectra) -> np.ndarray:
+        """Return the mean coefficients of some clips, of shape (n_clips, n_mfcc)."""
+        stft = self._stft()
+        decibels = spectra.mel_db(stft, self._mel())
         transform = _filters.dct(self.n_mels, self.n_mfcc, self.dct_type, self.norm)
-        coefficients = decibels @ transform
+        coefficients = np.empty((len(decibels), transform.shape[1]), dtype=np.float32)
+        # Clip by clip: the last bits of a product may depend on how many rows it has.
+        for part, out in zip(
+            spectra.split(decibels, stft), spectra.split(coefficients, stft), strict=True
+        ):
+            np.matmul(part, transform, out=out)
         if self.lifter:
             order = np.arange(1, coefficients.shape[1] + 1, dtype=np.float32)
             coefficients *= 1 + self.lifter / 2 * np.sin(np.pi * order / self.lifter)
-        return mean_over_time(coefficients)
+        return spectra.mean(coefficients, stft)
 
     def get_feature_names_out(self, input_features=None) -> np.ndarray:
         """Return the names mfcc_0_mean, mfcc_1_mean, and so on."""
@@ -215,9 +220,10 @@ class MelSpectrogram(ClipTransformer):
         self.htk = htk
         self.norm = norm
 
-    def compute(self, spectrum: Spectrum) -> np.ndarray:
-        """Return the mean power of one clip's bands, of shape (n_mels,)."""
-        return mean_over_time(spectrum.mel(self._stft(), self._mel(self.norm, float(self.power))))
+    def compute(self, spectra: Spectra) -> np.ndarray:
+        """Return the mean power of some clips' bands, of shape (n_clips, n_mels)."""
+        stft = self._stft()
+        return spectra.mean(spectra.mel(stft, self._mel(self.norm, float(self.power))), stft)
 
     def get_feature_names_out(self, input_features=None) -> np.ndarray:
         """Return the names mel_0_mean, mel_1_mean, and so on."""
@@ -294,18 +300,26 @@ class Chroma(ClipTransformer):
         self.tuning = tuning
         self.n_chroma = n_chroma
 
-    def compute(self, spectrum: Spectrum) -> np.ndarray:
-        """Return the mean energy of one clip's pitch classes, of shape (n_chroma,)."""
+    def compute(self, spectra: Spectra) -> np.ndarray:
+        """Return the mean energy of some clips' pitch classes, of shape (n_clips, n_chroma)."""
         stft = self._stft()
-        power = spectrum.power(stft)
-        tuning = spectrum.tuning(stft, self.n_chroma) if self.tuning is None else self.tuning
-        classes = power @ _filters.chroma(self.sr, self.n_fft, self.n_chroma, tuning).T
+        power = spectra.power(stft)
+        if self.tuning is None:
+            tunings = spectra.tuning(stft, self.n_chroma)
+        else:
+            tunings = [float(self.tuning)] * len(spectra.clips)
+        classes = np.empty((len(power), self.n_chroma), dtype=np.float32)
+        for tuning, part, out in zip(
+            tunings, spectra.split(power, stft), spectra.split(classes, stft), strict=True
+        ):
+            bank = _filters.chroma(self.sr, self.n_fft, self.n_chroma, tuning)
+            np.matmul(part, bank.T, out=out)
         if self.norm is not None:
-            length = np.linalg.norm(classes, ord=self.norm, axis=1, keepdims=True)
+            length = _lengths(classes, self.norm)
             # A silent frame stays silent.
             length[length < np.finfo(np.float32).tiny] = 1
             classes /= length
-        return mean_over_time(classes)
+        return spectra.mean(classes, stft)
 
     def get_feature_names_out(self, input_features=None) -> np.ndarray:
         """Return the names chroma_0_mean (C), chroma_1_mean (C sharp), and so on."""
@@ -391,9 +405,10 @@ class SpectralContrast(ClipTransformer):
         self.quantile = quantile
         self.linear = linear
 
-    def compute(self, spectrum: Spectrum) -> np.ndarray:
-        """Return the mean contrast of one clip's bands, of shape (n_bands + 1,)."""
-        power = spectrum.power(self._stft())
+    def compute(self, spectra: Spectra) -> np.ndarray:
+        """Return the mean contrast of some clips' bands, of shape (n_clips, n_bands + 1)."""
+        stft = self._stft()
+        power = spectra.power(stft)
         bands = _filters.octave_bands(
             self.sr, self.n_fft, self.fmin, self.n_bands, float(self.quantile)
         )
@@ -402,18 +417,29 @@ class SpectralContrast(ClipTransformer):
         for k, (first, end, n_extreme) in enumerate(bands):
             valleys[:, k], peaks[:, k] = _extremes(power[:, first:end], n_extreme)
         if self.linear:
-            return mean_over_time(peaks - valleys)
-        return mean_over_time(power_to_db(peaks) - power_to_db(valleys))
+            return spectra.mean(peaks - valleys, stft)
+        return spectra.mean(spectra.to_db(peaks, stft) - spectra.to_db(valleys, stft), stft)
 
     def get_feature_names_out(self, input_features=None) -> np.ndarray:
         """Return the names contrast_0_mean, contrast_1_mean, and so on."""
         return numbered("contrast", self.n_bands + 1)
 
 
+def _lengths(frames: np.ndarray, norm: float) -> np.ndarray:
+    """Return the norm of each frame of non-negative numbers, of shape (n_frames, 1)."""
+    if np.isinf(norm):
+        return np.maximum.reduce(frames, axis=1, keepdims=True)
+    return np.add.reduce(frames**norm, axis=1, keepdims=True) ** (1 / norm)
+
+
 def _extremes(power: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray]:
     """Return the mean magnitude of the `n` least and of the `n` greatest bins of each frame."""
     if n == 1:
-        return np.sqrt(power.min(axis=1)), np.sqrt(power.max(axis=1))
-    n = min(n, power.shape[1])
-    parted = np.partition(power, (n - 1, power.shape[1] - n), axis=1)
-    return np.sqrt(parted[:, :n]).mean(axis=1), np.sqrt(parted[:, -n:]).mean(axis=1)
+        return (
+            np.sqrt(np.minimum.reduce(power, axis=1)),
+            np.sqrt(np.maximum.reduce(power, axis=1)),
+        )
+    # numpy sorts with vector instructions and partitions without: sorting is ten times faster.
+    ordered = np.sort(power, axis=1)
+    least, greatest = np.sqrt(ordered[:, :n]), np.sqrt(ordered[:, -n:])
+    return np.add.reduce(least, axis=1) / n, np.add.reduce(greatest, axis=1) / n

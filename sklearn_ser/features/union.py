@@ -9,6 +9,7 @@ from sklearn_ser._sklearn import keep_index
 from sklearn_ser.audio import Clips, check_clips
 from sklearn_ser.exceptions import OptionError
 from sklearn_ser.features._base import ClipTransformer
+from sklearn_ser.features._cache import FeatureCache
 from sklearn_ser.features._extraction import Batch, extract, iter_batches
 
 __all__ = ["AudioFeatureUnion"]
@@ -35,6 +36,13 @@ class AudioFeatureUnion(FeatureUnion):
         Ignored; the command line shows progress.
     verbose_feature_names_out : bool, default=False
         Whether to prefix the names of features with the name of their transformer.
+    cache_dir : str or Path, default=None
+        A folder to keep features in, so that a clip is computed once per setting whatever is
+        fitted or searched; `None` keeps nothing. A changed file, parameter or version of the code
+        counts as another clip. `save_pipeline` leaves it out.
+    cache_size : int, default=2_000_000_000
+        How large the cache may grow, in bytes, before the features that were not used for the
+        longest time are dropped.
 
     Examples
     --------
@@ -54,6 +62,8 @@ class AudioFeatureUnion(FeatureUnion):
         transformer_weights=None,
         verbose=False,
         verbose_feature_names_out=False,
+        cache_dir=None,
+        cache_size=2_000_000_000,
     ):
         super().__init__(
             transformer_list,
@@ -62,6 +72,8 @@ class AudioFeatureUnion(FeatureUnion):
             verbose=verbose,
             verbose_feature_names_out=verbose_feature_names_out,
         )
+        self.cache_dir = cache_dir
+        self.cache_size = cache_size
 
     def fit(self, X, y=None, **fit_params):
         """Check the parameters and X; nothing is learned and nothing is decoded.
@@ -110,7 +122,8 @@ class AudioFeatureUnion(FeatureUnion):
             If clips cannot be read; it lists them all, and its `failures` tell their positions.
         """
         clips = self._check(X)
-        return keep_index(self, extract(self._weighted(), clips, self.n_jobs), clips.index)
+        matrix = extract(self._weighted(), clips, self.n_jobs, self._cache())
+        return keep_index(self, matrix, clips.index)
 
     def iter_batches(self, X) -> Iterator[Batch]:
         """Yield the features of a few clips at a time, for those who want to show progress.
@@ -124,7 +137,10 @@ class AudioFeatureUnion(FeatureUnion):
         batch : Batch
             Its `rows`, `None` for clips that failed, and the `failures` by position in the batch.
         """
-        yield from iter_batches(self._weighted(), self._check(X), self.n_jobs)
+        yield from iter_batches(self._weighted(), self._check(X), self.n_jobs, self._cache())
+
+    def _cache(self) -> FeatureCache | None:
+        return None if self.cache_dir is None else FeatureCache(self.cache_dir, self.cache_size)
 
     def _weighted(self) -> list[tuple[ClipTransformer, float | None]]:
         return [(transformer, weight) for _, transformer, weight in self._iter()]

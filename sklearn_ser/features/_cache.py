@@ -1,0 +1,166 @@
+"""Features kept on disk, so that no clip is computed twice in the same setting.
+
+A row is keyed by what decides its numbers and by nothing else: the bytes of the audio, the settings
+of loader and transformer, and the code that computes. It holds plain numbers, never a pickle.
+SQLite keeps it whole through crashes and several processes at once.
+"""
+
+import hashlib
+import json
+import sqlite3
+import time
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import numpy as np
+
+__all__ = ["FeatureCache"]
+
+FILE_NAME = "features-1.sqlite3"
+
+_SECONDS_TO_WAIT = 60  # for another process that is writing
+_KEYS_AT_ONCE = 500  # SQLite of old allows 999 in a statement
+
+
+class FeatureCache:
+    """A folder of features, each under a key, limited in size.
+
+    Whatever goes wrong with it (a full disk, a damaged file, a folder that cannot be written) is a
+    warning: extraction goes on without it.
+
+    Parameters
+    ----------
+    folder : str or Path
+        Where to keep it; made if need be.
+    max_bytes : int
+        How large its file may grow before the features that were not used for the longest time
+        are dropped.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import numpy as np
+    >>> from sklearn_ser.features._cache import FeatureCache
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     cache = FeatureCache(folder, max_bytes=10**6)
+    ...     cache.put({b"key": np.ones(2, dtype=np.float32)})
+    ...     cache.get([b"key", b"other"])
+    {b'key': array([1., 1.], dtype=float32)}
+    """
+
+    def __init__(self, folder: str | Path, max_bytes: int):
+        self.file = Path(folder) / FILE_NAME
+        self.max_bytes = max_bytes
+
+    def get(self, keys: Sequence[bytes]) -> dict[bytes, np.ndarray]:
+        """Return the features under those of the keys that are there."""
+        found: dict[bytes, np.ndarray] = {}
+        with self._connection() as connection:
+            today = _today()
+            stale = []
+            for start in range(0, len(keys), _KEYS_AT_ONCE):
+                some = keys[start : start + _KEYS_AT_ONCE]
+                marks = ",".join("?" * len(some))
+                query = f"SELECT key, shape, data, used FROM features WHERE key IN ({marks})"
+                for key, shape, data, used in connection.execute(query, some):
+                    found[key] = np.frombuffer(data, np.float32).reshape(json.loads(shape))
+                    if used < today:
+                        stale.append((today, key))
+            # Written once a day and row at most, so that reading stays reading.
+            connection.executemany("UPDATE features SET used = ? WHERE key = ?", stale)
+        return found
+
+    def put(self, features: Mapping[bytes, np.ndarray]) -> None:
+        """Keep features, dropping the longest unused ones where there is no room."""
+        today = _today()
+        rows = [
+            (key, json.dumps(values.shape), values.astype(np.float32).tobytes(), today)
+            for key, values in features.items()
+        ]
+        with self._connection() as connection:
+            connection.executemany("INSERT OR REPLACE INTO features VALUES (?, ?, ?, ?)", rows)
+            while self._size(connection) > self.max_bytes:
+                dropped = connection.execute(
+                    "DELETE FROM features WHERE rowid IN (SELECT rowid FROM features ORDER BY "
+                    "used, rowid LIMIT 1 + (SELECT count(*) FROM features) / 10)"
+                )
+                if not dropped.rowcount:
+                    break
+
+    def _size(self, connection: sqlite3.Connection) -> int:
+        """Return the bytes in use; dropped rows leave pages that are used again."""
+        pages, free, page_size = (
+            connection.execute(f"PRAGMA {name}").fetchone()[0]
+            for name in ("page_count", "freelist_count", "page_size")
+        )
+        return (pages - free) * page_size
+
+    @contextmanager
+    def kept_open(self) -> Iterator[None]:
+        """Hold a connection while others come and go.
+
+        The last to leave moves SQLite's log into the file, which takes as long as a batch.
+        """
+        with self._connection():
+            yield
+
+    @contextmanager
+    def _connection(self) -> Iterator[sqlite3.Connection]:
+        """Give a connection whose changes are kept together or not at all."""
+        try:
+            self.file.parent.mkdir(parents=True, exist_ok=True)
+            connection = sqlite3.connect(self.file, timeout=_SECONDS_TO_WAIT)
+            try:
+                # A log beside the file: readers never wait, and a killed writer leaves no trace.
+                connection.execute("PRAGMA journal_mode = WAL")
+                connection.execute("PRAGMA synchronous = NORMAL")
+                connection.execute(
+                    "CREATE TABLE IF NOT EXISTS features "
+                    "(key BLOB UNIQUE NOT NULL, shape TEXT, data BLOB, used INTEGER)"
+                )
+                with connection:
+                    yield connection
+            finally:
+                connection.close()
+        except (sqlite3.Error, OSError, ValueError) as error:
+            warnings.warn(
+                f"The feature cache {self.file} is of no use ({error}): going on without it. "
+                "Remove the file, or name another folder.",
+                UserWarning,
+                stacklevel=2,
+            )
+
+
+def _today() -> int:
+    return int(time.time() // 86400)
+
+
+@cache
+def code_version() -> str:
+    """Return a checksum of the code that computes features, this package's and its libraries'."""
+    checksum = hashlib.sha256()
+    here = Path(__file__).parent
+    for file in sorted([*here.glob("*.py"), here.parent / "audio.py"]):
+        checksum.update(file.read_bytes())
+    for package in ("sklearn-ser", "numpy", "scipy", "soxr", "soundfile", "resampy", "librosa"):
+        try:
+            checksum.update(f"{package} {version(package)}".encode())
+        except PackageNotFoundError:  # resampy is in an extra
+            continue
+    return checksum.hexdigest()
+
+
+def describe_setting(transformer) -> bytes:
+    """Return all that decides what a transformer computes: class, parameters and code."""
+    kind = type(transformer)
+    parameters = sorted(transformer.get_params().items())
+    return f"{kind.__module__}.{kind.__qualname__} {parameters!r} {code_version()}".encode()
+
+
+def make_key(content: bytes, setting: bytes) -> bytes:
+    """Return the key of the features of a clip, from its checksum and the transformer's setting."""
+    return hashlib.sha256(content + setting).digest()
