@@ -6,6 +6,7 @@ from difflib import get_close_matches
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from sklearn.base import BaseEstimator
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
@@ -16,7 +17,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn_ser._sklearn import validate_params
 from sklearn_ser.audio import AudioLoader
 from sklearn_ser.classifiers import SVMClassifier
-from sklearn_ser.exceptions import OptionError
+from sklearn_ser.exceptions import AudioError, OptionError
 from sklearn_ser.features import (
     MFCC,
     AudioFeatureUnion,
@@ -31,6 +32,8 @@ __all__ = [
     "FEATURES",
     "RECIPES",
     "Recipe",
+    "check_on_error",
+    "drop_failures",
     "extract_features",
     "make_pipeline",
     "set_pipeline_params",
@@ -265,3 +268,49 @@ def with_tail(pipeline: Pipeline, scale: BaseEstimator, clf: BaseEstimator) -> P
     """Return the pipeline whose scaler and classifier were fitted on its extracted features."""
     head = [(name, pipeline.named_steps[name]) for name in ("audio", "features")]
     return Pipeline([*head, ("scale", scale), ("clf", clf)])
+
+
+def check_on_error(on_error: str) -> None:
+    """Raise `OptionError` for an unknown way with clips that cannot be read."""
+    if on_error not in ("stop", "skip"):
+        raise OptionError(f"Unknown --on-error {on_error!r}: there are stop and skip.")
+
+
+def drop_failures(
+    table: pd.DataFrame, failures: Mapping[int, str], on_error: str
+) -> tuple[pd.DataFrame, list[str]]:
+    """Drop the clips that could not be read from a corpus, or raise one error about them all.
+
+    Parameters
+    ----------
+    table : DataFrame
+        The corpus whose features were extracted.
+    failures : mapping of int to str
+        What `extract_features` returned.
+    on_error : {"stop", "skip"}
+
+    Returns
+    -------
+    table : DataFrame
+        The rows that `extract_features` returned features for.
+    skipped : list of str
+        What was wrong with the others.
+
+    Raises
+    ------
+    AudioError
+        If any clip failed and `on_error` is "stop", or if all did.
+    """
+    check_on_error(on_error)
+    if failures and on_error == "stop":
+        listed = "\n".join(f"  {message}" for message in failures.values())
+        raise AudioError(
+            f"{len(failures)} of {len(table)} clips cannot be used; --on-error skip goes on "
+            f"without them:\n{listed}",
+            dict(failures),
+        )
+    if len(failures) == len(table):
+        raise AudioError(f"No clip can be used; the first: {next(iter(failures.values()))}")
+    kept = np.setdiff1d(np.arange(len(table)), list(failures))
+    skipped = [f"{table['path'].iloc[i]}: {message}" for i, message in failures.items()]
+    return table.iloc[kept].reset_index(drop=True), skipped

@@ -28,11 +28,13 @@ from sklearn_ser.evaluation import Parts, divide, score
 from sklearn_ser.evaluation.figures import draw_confusion_matrix, draw_training_curves
 from sklearn_ser.evaluation.report import write_report
 from sklearn_ser.evaluation.splits import groups_of
-from sklearn_ser.exceptions import AudioError, CorpusError, OptionError, OutputError, SerError
+from sklearn_ser.exceptions import CorpusError, OptionError, OutputError, SerError
 from sklearn_ser.networks import NetworkClassifier
 from sklearn_ser.persistence import load_pipeline, read_card, save_pipeline, umask
 from sklearn_ser.pipelines import (
     RECIPES,
+    check_on_error,
+    drop_failures,
     extract_features,
     make_pipeline,
     set_pipeline_params,
@@ -61,6 +63,7 @@ class RunOptions:
     n_jobs: int | None = None
     on_error: str = "stop"
     refit: bool = False
+    cache: Path | None = None
 
 
 @dataclass
@@ -183,6 +186,7 @@ def evaluate_run(
     trust: bool = False,
     n_jobs: int | None = None,
     on_error: str = "stop",
+    cache: Path | None = None,
     on_progress: Progress | None = None,
 ) -> tuple[dict[str, Any], list[str]]:
     """Score a saved pipeline on a corpus.
@@ -197,6 +201,8 @@ def evaluate_run(
         Whether to load a joblib file that was not written here.
     n_jobs : int, default=None
     on_error : {"stop", "skip"}, default="stop"
+    cache : Path, default=None
+        Folder of the feature cache; `None` keeps no features.
     on_progress : callable, default=None
 
     Returns
@@ -209,7 +215,7 @@ def evaluate_run(
     started = time.perf_counter()
     pipeline = load_pipeline(model, trust=trust)
     card = read_card(model)
-    pipeline.named_steps["features"].set_params(n_jobs=n_jobs)
+    pipeline.named_steps["features"].set_params(n_jobs=n_jobs, cache_dir=cache)
     options = RunOptions(data, n_jobs=n_jobs, on_error=on_error)
     corpus = _read(pipeline, load_data(data), options, on_progress or _silent)
     known = np.isin(corpus.emotions, pipeline.classes_)
@@ -245,15 +251,16 @@ def evaluate_run(
 
 
 def _make_pipeline(options: RunOptions) -> Pipeline:
-    if options.on_error not in ("stop", "skip"):
-        raise OptionError(f"Unknown --on-error {options.on_error!r}: there are stop and skip.")
-    return make_pipeline(
+    check_on_error(options.on_error)
+    pipeline = make_pipeline(
         options.clf,
         options.features,
         n_jobs=options.n_jobs,
         random_state=options.seed,
         **options.params,
     )
+    pipeline.named_steps["features"].set_params(cache_dir=options.cache)
+    return pipeline
 
 
 def _divide(table: pd.DataFrame, options: RunOptions) -> Parts:
@@ -273,31 +280,13 @@ def _read(
     matrix, failures = extract_features(
         pipeline, table["path"].tolist(), lambda done, total: progress("features", done, total, "")
     )
-    table, skipped = _without(table, failures, options)
+    table, skipped = drop_failures(table, failures, options.on_error)
     return Corpus(table, matrix, skipped, fingerprint(table))
 
 
 def _setting(pipeline: Pipeline) -> str:
     """Return a checksum of all that decides what features are extracted."""
     return joblib.hash([pipeline.named_steps[name].get_params() for name in ("audio", "features")])
-
-
-def _without(
-    table: pd.DataFrame, failures: dict[int, str], options: RunOptions
-) -> tuple[pd.DataFrame, list[str]]:
-    """Drop the clips that failed, or raise one error about them all."""
-    if failures and options.on_error != "skip":
-        listed = "\n".join(f"  {message}" for message in failures.values())
-        raise AudioError(
-            f"{len(failures)} of {len(table)} clips cannot be used; --on-error skip goes on "
-            f"without them:\n{listed}",
-            failures,
-        )
-    if len(failures) == len(table):
-        raise AudioError(f"No clip can be used; the first: {next(iter(failures.values()))}")
-    kept = np.setdiff1d(np.arange(len(table)), list(failures))
-    skipped = [f"{table['path'].iloc[i]}: {message}" for i, message in failures.items()]
-    return table.iloc[kept].reset_index(drop=True), skipped
 
 
 def fingerprint(table: pd.DataFrame) -> str:

@@ -20,8 +20,9 @@ def voice(seconds=0.5, pitch=150.0, sr=SR, seed=0):
 
 @pytest.fixture(autouse=True)
 def _own_configuration(tmp_path, monkeypatch):
-    """Keep what tests write out of the configuration folder of whoever runs them."""
+    """Keep what tests write out of the folders of whoever runs them."""
     monkeypatch.setenv("SKLEARN_SER_CONFIG", str(tmp_path / "config"))
+    monkeypatch.setenv("SKLEARN_SER_CACHE", str(tmp_path / "cache"))
 
 
 @pytest.fixture(scope="session")

@@ -289,7 +289,7 @@ def test_a_full_disk(little_corpus, tmp_path):
     assert done.returncode == 1, done.stderr
     assert "r cannot be written (File too large): free some space" in done.stderr
     assert "Traceback" not in done.stderr
-    assert [path.name for path in tmp_path.iterdir() if path.name != "config"] == []
+    assert [path.name for path in tmp_path.iterdir() if path.name not in ("config", "cache")] == []
 
 
 def test_debug_shows_the_traceback(little_corpus):

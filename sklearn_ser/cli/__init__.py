@@ -4,6 +4,7 @@ from sklearn_ser.cli import (  # noqa: F401  each registers its command
     card,
     corpora,
     evaluate,
+    features,
     fit,
     grid_search,
     predict,

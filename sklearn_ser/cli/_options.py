@@ -1,6 +1,7 @@
 """Options that several commands share, and how their values are read."""
 
 import ast
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -47,6 +48,35 @@ OnErrorOption = Annotated[
     str,
     typer.Option(help="What to do about clips that cannot be read: stop, or skip them."),
 ]
+CacheOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--cache",
+        help="Folder that keeps computed features. Without it: SKLEARN_SER_CACHE, else a folder of "
+        "your own.",
+        show_default=False,
+    ),
+]
+NoCacheOption = Annotated[
+    bool, typer.Option("--no-cache", help="Compute every feature anew and keep none.")
+]
+SchedulerOption = Annotated[
+    str | None,
+    typer.Option(
+        help="Work on the Dask cluster of this scheduler, such as tcp://host:8786.",
+        metavar="ADDRESS",
+        show_default=False,
+    ),
+]
+ParamOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="A parameter of a step, such as clf__C=1 or audio__res_type=kaiser_fast. May be "
+        "repeated.",
+        metavar="STEP__NAME=VALUE",
+        show_default=False,
+    ),
+]
 TrustOption = Annotated[
     bool,
     typer.Option(
@@ -77,6 +107,19 @@ def choose_data(data: str | None) -> tuple[str, str | None]:
         "No --data given and TESS is not on this machine: using the built-in synthetic corpus. "
         "For real speech: sklearn-ser corpora get tess"
     )
+
+
+def choose_cache(cache: Path | None, no_cache: bool) -> Path | None:
+    """Return the folder of the feature cache, or None where there is to be none."""
+    if no_cache:
+        if cache is not None:
+            raise OptionError("--cache and --no-cache contradict each other: choose one.")
+        return None
+    if cache is not None:
+        return cache
+    import platformdirs
+
+    return Path(os.environ.get("SKLEARN_SER_CACHE") or platformdirs.user_cache_dir("sklearn-ser"))
 
 
 def parse_value(text: str) -> Any:

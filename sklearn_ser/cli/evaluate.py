@@ -5,7 +5,15 @@ from typing import Annotated
 import typer
 
 from sklearn_ser.cli._app import JsonOption, command, notice, print_json
-from sklearn_ser.cli._options import JobsOption, ModelArgument, OnErrorOption, TrustOption
+from sklearn_ser.cli._options import (
+    CacheOption,
+    JobsOption,
+    ModelArgument,
+    NoCacheOption,
+    OnErrorOption,
+    TrustOption,
+    choose_cache,
+)
 
 
 @command(name="evaluate")
@@ -18,6 +26,8 @@ def evaluate(
     trust: TrustOption = False,
     n_jobs: JobsOption = -1,
     on_error: OnErrorOption = "stop",
+    cache: CacheOption = None,
+    no_cache: NoCacheOption = False,
     json: JsonOption = False,
 ) -> None:
     """Score a saved pipeline on a corpus.
@@ -30,7 +40,13 @@ def evaluate(
 
     with progress_bars() as progress:
         metrics, notes = evaluate_run(
-            model, data, trust=trust, n_jobs=n_jobs, on_error=on_error, on_progress=progress
+            model,
+            data,
+            trust=trust,
+            n_jobs=n_jobs,
+            on_error=on_error,
+            cache=choose_cache(cache, no_cache),
+            on_progress=progress,
         )
     for note in notes:
         notice(f"Note: {note}")

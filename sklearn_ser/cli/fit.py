@@ -6,16 +6,21 @@ import typer
 
 from sklearn_ser.cli._app import JsonOption, command, notice, print_json
 from sklearn_ser.cli._options import (
+    CacheOption,
     ClfOption,
     DataOption,
     FeaturesOption,
     JobsOption,
+    NoCacheOption,
     OnErrorOption,
     OutOption,
+    ParamOption,
     RefitOption,
+    SchedulerOption,
     SeedOption,
     TestSizeOption,
     ValidationSizeOption,
+    choose_cache,
     choose_data,
     parse_params,
 )
@@ -35,19 +40,15 @@ def fit(
     ] = "random",
     test_size: TestSizeOption = 0.2,
     validation_size: ValidationSizeOption = 0.1,
-    param: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="A parameter of a step, such as clf__C=1 or audio__res_type=kaiser_fast. May be "
-            "repeated.",
-            metavar="STEP__NAME=VALUE",
-        ),
-    ] = None,
+    param: ParamOption = None,
     seed: SeedOption = 0,
     out: OutOption = None,
     n_jobs: JobsOption = -1,
     on_error: OnErrorOption = "stop",
     refit: RefitOption = False,
+    cache: CacheOption = None,
+    no_cache: NoCacheOption = False,
+    scheduler: SchedulerOption = None,
     json: JsonOption = False,
 ) -> None:
     """Fit a classifier, score it on clips it has not seen, and save it as a run.
@@ -60,6 +61,7 @@ def fit(
     if told:
         notice(told)
     from sklearn_ser.cli._show import print_scores, progress_bars
+    from sklearn_ser.cluster import work_on
     from sklearn_ser.runs import RunOptions, fit_run
 
     options = RunOptions(
@@ -75,8 +77,9 @@ def fit(
         n_jobs=n_jobs,
         on_error=on_error,
         refit=refit,
+        cache=choose_cache(cache, no_cache),
     )
-    with progress_bars() as progress:
+    with work_on(scheduler), progress_bars() as progress:
         metrics = fit_run(options, progress)
     finish(metrics, json, print_scores)
 

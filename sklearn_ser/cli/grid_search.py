@@ -6,16 +6,20 @@ import typer
 
 from sklearn_ser.cli._app import JsonOption, command, notice
 from sklearn_ser.cli._options import (
+    CacheOption,
     ClfOption,
     DataOption,
     FeaturesOption,
     JobsOption,
+    NoCacheOption,
     OnErrorOption,
     OutOption,
     RefitOption,
+    SchedulerOption,
     SeedOption,
     TestSizeOption,
     ValidationSizeOption,
+    choose_cache,
     choose_data,
     parse_grid,
 )
@@ -50,6 +54,9 @@ def grid_search(
     n_jobs: JobsOption = -1,
     on_error: OnErrorOption = "stop",
     refit: RefitOption = False,
+    cache: CacheOption = None,
+    no_cache: NoCacheOption = False,
+    scheduler: SchedulerOption = None,
     json: JsonOption = False,
 ) -> None:
     """Search for the best parameters, fit with them, and save the result as a run.
@@ -63,6 +70,7 @@ def grid_search(
     if told:
         notice(told)
     from sklearn_ser.cli._show import print_scores, progress_bars
+    from sklearn_ser.cluster import work_on
     from sklearn_ser.runs import RunOptions, search_run
 
     options = RunOptions(
@@ -77,8 +85,9 @@ def grid_search(
         n_jobs=n_jobs,
         on_error=on_error,
         refit=refit,
+        cache=choose_cache(cache, no_cache),
     )
-    with progress_bars() as progress:
+    with work_on(scheduler), progress_bars() as progress:
         metrics = search_run(options, grid, n_folds=folds, on_progress=progress)
     if not json:
         found = metrics["search"]

@@ -11,7 +11,7 @@ import sqlite3
 import time
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -58,10 +58,16 @@ class FeatureCache:
 
     def get(self, keys: Sequence[bytes]) -> dict[bytes, np.ndarray]:
         """Return the features under those of the keys that are there."""
+        try:
+            return self._get(keys)
+        except _TROUBLE as error:
+            self._warn(error)
+            return {}
+
+    def _get(self, keys: Sequence[bytes]) -> dict[bytes, np.ndarray]:
         found: dict[bytes, np.ndarray] = {}
-        with self._connection() as connection:
-            today = _today()
-            stale = []
+        today, stale = _today(), []
+        with self._connect() as connection, connection:
             for start in range(0, len(keys), _KEYS_AT_ONCE):
                 some = keys[start : start + _KEYS_AT_ONCE]
                 marks = ",".join("?" * len(some))
@@ -76,14 +82,20 @@ class FeatureCache:
 
     def put(self, features: Mapping[bytes, np.ndarray]) -> None:
         """Keep features, dropping the longest unused ones where there is no room."""
+        try:
+            self._put(features)
+        except _TROUBLE as error:
+            self._warn(error)
+
+    def _put(self, features: Mapping[bytes, np.ndarray]) -> None:
         today = _today()
         rows = [
             (key, json.dumps(values.shape), values.astype(np.float32).tobytes(), today)
             for key, values in features.items()
         ]
-        with self._connection() as connection:
+        with self._connect() as connection, connection:
             connection.executemany("INSERT OR REPLACE INTO features VALUES (?, ?, ?, ?)", rows)
-            while self._size(connection) > self.max_bytes:
+            while _bytes_in_use(connection) > self.max_bytes:
                 dropped = connection.execute(
                     "DELETE FROM features WHERE rowid IN (SELECT rowid FROM features ORDER BY "
                     "used, rowid LIMIT 1 + (SELECT count(*) FROM features) / 10)"
@@ -91,48 +103,51 @@ class FeatureCache:
                 if not dropped.rowcount:
                     break
 
-    def _size(self, connection: sqlite3.Connection) -> int:
-        """Return the bytes in use; dropped rows leave pages that are used again."""
-        pages, free, page_size = (
-            connection.execute(f"PRAGMA {name}").fetchone()[0]
-            for name in ("page_count", "freelist_count", "page_size")
-        )
-        return (pages - free) * page_size
-
     @contextmanager
     def kept_open(self) -> Iterator[None]:
         """Hold a connection while others come and go.
 
         The last to leave moves SQLite's log into the file, which takes as long as a batch.
         """
-        with self._connection():
+        with ExitStack() as held:
+            try:
+                held.enter_context(self._connect())
+            except _TROUBLE as error:
+                self._warn(error)
             yield
 
     @contextmanager
-    def _connection(self) -> Iterator[sqlite3.Connection]:
-        """Give a connection whose changes are kept together or not at all."""
-        try:
-            self.file.parent.mkdir(parents=True, exist_ok=True)
-            connection = sqlite3.connect(self.file, timeout=_SECONDS_TO_WAIT)
-            try:
-                # A log beside the file: readers never wait, and a killed writer leaves no trace.
-                connection.execute("PRAGMA journal_mode = WAL")
-                connection.execute("PRAGMA synchronous = NORMAL")
-                connection.execute(
-                    "CREATE TABLE IF NOT EXISTS features "
-                    "(key BLOB UNIQUE NOT NULL, shape TEXT, data BLOB, used INTEGER)"
-                )
-                with connection:
-                    yield connection
-            finally:
-                connection.close()
-        except (sqlite3.Error, OSError, ValueError) as error:
-            warnings.warn(
-                f"The feature cache {self.file} is of no use ({error}): going on without it. "
-                "Remove the file, or name another folder.",
-                UserWarning,
-                stacklevel=2,
+    def _connect(self) -> Iterator[sqlite3.Connection]:
+        self.file.parent.mkdir(parents=True, exist_ok=True)
+        with closing(sqlite3.connect(self.file, timeout=_SECONDS_TO_WAIT)) as connection:
+            # A log beside the file: readers never wait, and a killed writer leaves no trace.
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = NORMAL")
+            connection.execute(
+                "CREATE TABLE IF NOT EXISTS features "
+                "(key BLOB UNIQUE NOT NULL, shape TEXT, data BLOB, used INTEGER)"
             )
+            yield connection
+
+    def _warn(self, error: Exception) -> None:
+        warnings.warn(
+            f"The feature cache {self.file} is of no use ({error}): going on without it. Remove "
+            "the file, or name another folder.",
+            UserWarning,
+            stacklevel=3,
+        )
+
+
+_TROUBLE = (sqlite3.Error, OSError, ValueError)
+
+
+def _bytes_in_use(connection: sqlite3.Connection) -> int:
+    """Return the size of what is kept; dropped rows leave pages that are used again."""
+    pages, free, page_size = (
+        connection.execute(f"PRAGMA {name}").fetchone()[0]
+        for name in ("page_count", "freelist_count", "page_size")
+    )
+    return (pages - free) * page_size
 
 
 def _today() -> int:
