@@ -21,7 +21,7 @@ from sklearn_ser.exceptions import AudioError
 from sklearn_ser.features import _filters
 
 # As many frames as let windowed frames and spectrum stay in a core's second-level cache.
-_FRAMES_AT_ONCE = 32
+_FRAMES_AT_ONCE = 64
 
 AMIN = 1e-10  # power below which decibels are not followed, as in librosa.power_to_db
 
