@@ -16,10 +16,18 @@ if TYPE_CHECKING:
         MFCC,
         AudioFeatureUnion,
         Chroma,
+        FrameFeatures,
+        LogMelSpectrogram,
         MelSpectrogram,
+        SequenceScaler,
         SpectralContrast,
     )
-    from sklearn_ser.networks import ANNClassifier
+    from sklearn_ser.networks import (
+        ANNClassifier,
+        CNNClassifier,
+        CNNLSTMClassifier,
+        LSTMClassifier,
+    )
     from sklearn_ser.persistence import load_pipeline, save_pipeline
     from sklearn_ser.pipelines import make_pipeline
 
@@ -31,10 +39,16 @@ _HOMES = {
     "ANNClassifier": "networks",
     "AudioFeatureUnion": "features",
     "AudioLoader": "audio",
+    "CNNClassifier": "networks",
+    "CNNLSTMClassifier": "networks",
     "Chroma": "features",
+    "FrameFeatures": "features",
+    "LSTMClassifier": "networks",
+    "LogMelSpectrogram": "features",
     "MFCC": "features",
     "MelSpectrogram": "features",
     "SVMClassifier": "classifiers",
+    "SequenceScaler": "features",
     "SpectralContrast": "features",
     "load_corpus": "corpora",
     "load_pipeline": "persistence",
@@ -47,9 +61,15 @@ __all__ = [
     "ANNClassifier",
     "AudioFeatureUnion",
     "AudioLoader",
+    "CNNClassifier",
+    "CNNLSTMClassifier",
     "Chroma",
+    "FrameFeatures",
+    "LSTMClassifier",
+    "LogMelSpectrogram",
     "MelSpectrogram",
     "SVMClassifier",
+    "SequenceScaler",
     "SpectralContrast",
     "__version__",
     "load_corpus",

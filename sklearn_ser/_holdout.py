@@ -40,7 +40,10 @@ def hold_out(
         return np.arange(n_clips), np.arange(0)
     if groups is not None and len(np.unique(groups)) >= 2:
         splitter = GroupShuffleSplit(1, test_size=fraction, random_state=random_state)
-        divided = next(splitter.split(y, y, groups))
+        try:
+            divided = next(splitter.split(y, y, groups))
+        except ValueError:  # so large a share of so few groups leaves none
+            return np.arange(0), np.arange(n_clips)
     else:
         classes, counts = np.unique(y, return_counts=True)
         n_aside = max(int(np.ceil(fraction * n_clips)), len(classes))

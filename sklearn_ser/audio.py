@@ -10,7 +10,7 @@ import io
 import os
 import re
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from numbers import Real
 from pathlib import Path
@@ -33,6 +33,9 @@ LOWEST_RATE, HIGHEST_RATE = 1_000, 1_000_000
 # A header may promise this much more than the file holds before the clip counts as cut short:
 # MP3 headers round to whole frames of 1152 samples and include the encoder's padding.
 TOLERATED_SHORTAGE = 2 * 1152
+
+# soundfile says 2^63 - 1 where a header does not tell; the longest recordings have 10^10.
+_MOST_FRAMES = 1 << 48
 
 _BLOCK = 1 << 18  # samples decoded at once from files of several channels, bytes read at once
 
@@ -119,6 +122,8 @@ def _load(source: Any, settings: AudioSettings, name: str) -> np.ndarray:
     else:
         y, rate = _decode(source, settings, name)
     if not len(y):
+        if settings.offset:
+            raise AudioError(f"{name} ends before offset={settings.offset:g} s: lower it.")
         raise AudioError(f"{name} holds no samples: leave it out or record it again.")
     # The sum is finite only if every sample is; it costs a tenth of looking at each.
     with np.errstate(all="ignore"):
@@ -139,6 +144,11 @@ def _decode(source: Any, settings: AudioSettings, name: str) -> tuple[np.ndarray
             if not LOWEST_RATE <= rate <= HIGHEST_RATE:
                 raise AudioError(f"{name} claims a sampling rate of {rate} Hz: its header is bad.")
             start = int(settings.offset * rate)
+            if file.frames > _MOST_FRAMES:
+                raise AudioError(
+                    f"{name} does not say how long it is, as if written to a pipe: write it again, "
+                    "with ffmpeg -i IN OUT.flac for instance."
+                )
             promised = max(0, file.frames - start)
             _check_complete(file, name)
             if settings.duration is not None:
@@ -268,6 +278,8 @@ def _why_unreadable(source: Any, name: str, error: Exception) -> str:
 def _plain(error: Exception) -> str:
     """Return the last clause of libsndfile's message, without the path and the full stop."""
     text = getattr(error, "error_string", None) or str(error)
+    if "does not exist or is not a regular file" in text:  # what it says of some broken MP3s
+        text = "format not recognised"
     return text.removeprefix("Error : ").rstrip(". ").lower() or type(error).__name__
 
 
@@ -343,12 +355,21 @@ class Clips:
         How to read them.
     index : pandas.Index, default=None
         The index of the Series the sources came in, for transformers with pandas output.
+    positions : sequence of int, default=None
+        What errors number the sources by, where they are part of a longer sequence.
     """
 
-    def __init__(self, sources: list, settings: AudioSettings, index: Any = None):
+    def __init__(
+        self,
+        sources: list,
+        settings: AudioSettings,
+        index: Any = None,
+        positions: Sequence[int] | None = None,
+    ):
         self.sources = sources
         self.settings = settings
         self.index = index
+        self.positions = range(len(sources)) if positions is None else positions
 
     @property
     def sr(self) -> int | None:
@@ -361,9 +382,13 @@ class Clips:
     def __getitem__(self, key):
         if isinstance(key, int | np.integer):
             return _load(self.sources[key], self.settings, self.name(int(key)))
-        positions = np.arange(len(self))[key]
-        index = None if self.index is None else self.index[positions]
-        return Clips([self.sources[i] for i in positions], self.settings, index)
+        chosen = np.arange(len(self))[key]
+        return Clips(
+            [self.sources[i] for i in chosen],
+            self.settings,
+            None if self.index is None else self.index[chosen],
+            [self.positions[i] for i in chosen],
+        )
 
     def __iter__(self) -> Iterator[np.ndarray]:
         return (self[i] for i in range(len(self)))
@@ -395,7 +420,7 @@ class Clips:
 
     def name(self, i: int) -> str:
         """Return what an error calls clip `i`: its path, or its position."""
-        return _name(self.sources[i], i)
+        return _name(self.sources[i], self.positions[i])
 
     def __repr__(self) -> str:
         return f"<{len(self)} clips at {self.sr} Hz, decoded when asked for>"
@@ -475,7 +500,9 @@ class AudioLoader(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None): 
         -------
         self : AudioLoader
         """
-        self.transform(X)
+        validate_params(self)
+        if hasattr(X, "__len__"):  # an iterator is used up by looking at it
+            _as_sources(X)
         return self
 
     def transform(self, X) -> Clips:
@@ -534,6 +561,11 @@ def _as_sources(X: Any) -> list:
             raise AudioError(
                 f"An array of shape {X.shape} was given where a batch of clips (n_clips, n_times) "
                 "is expected: write [waveform] for one mono clip."
+            )
+        if X.shape[1] <= 8:
+            raise AudioError(
+                f"An array of shape {X.shape} was given, {len(X)} clips of {X.shape[1]} samples: "
+                "for one clip of several channels write [y.mean(axis=1)]."
             )
         sources = list(X)
     elif isinstance(X, np.ndarray):

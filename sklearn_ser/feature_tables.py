@@ -55,12 +55,13 @@ def write_feature_table(
     OutputError
         If the file cannot be written.
     """
-    if out.suffix not in (".parquet", ".csv"):
+    out = out.expanduser()
+    if out.suffix not in (".parquet", ".csv") or out.is_dir():
         raise OptionError(f"-o {out}: give a file that ends in .parquet or .csv.")
     features = pipeline.named_steps["features"]
-    beside = out.with_name(f".{out.name}.partial") if features.cache_dir is None else None
-    if beside is not None:
-        features.set_params(cache_dir=beside)
+    partial = out.with_name(f".{out.name}.partial")
+    if features.cache_dir is None:
+        features.set_params(cache_dir=partial)
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         matrix, failures = extract_features(pipeline, table["path"].tolist(), on_batch)
@@ -81,8 +82,7 @@ def write_feature_table(
         if isinstance(error, OutputError):
             raise
         raise OutputError(f"{out} cannot be written: {error.strerror or error}.") from error
-    if beside is not None:
-        shutil.rmtree(beside, ignore_errors=True)
+    shutil.rmtree(partial, ignore_errors=True)
     return {
         "n_clips": len(rows),
         "n_features": matrix.shape[1],

@@ -38,7 +38,11 @@ def find_sources(names: Iterable[str]) -> list[str]:
             sources.append(name)
             continue
         found = sorted(
-            str(file) for file in Path(name).rglob("*") if file.suffix.lower() in AUDIO_SUFFIXES
+            str(file)
+            for file in Path(name).rglob("*")
+            if file.suffix.lower() in AUDIO_SUFFIXES
+            and not file.name.startswith(".")  # litter of file managers
+            and not file.is_dir()
         )
         if not found:
             raise CorpusError(f"{name} holds no audio file: give another folder, or files.")

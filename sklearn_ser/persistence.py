@@ -14,7 +14,8 @@ import os
 import platform
 import tempfile
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -24,7 +25,9 @@ import joblib
 from sklearn.pipeline import Pipeline
 
 import sklearn_ser
-from sklearn_ser.exceptions import ModelError
+from sklearn_ser.exceptions import ModelError, OutputError, SerError
+from sklearn_ser.features import AudioFeatureUnion
+from sklearn_ser.networks import NetworkClassifier
 
 __all__ = [
     "card_path",
@@ -37,6 +40,13 @@ __all__ = [
 
 CARD_FORMAT = 1
 
+CARD_ENTRIES = {
+    **dict.fromkeys(("created", "classifier", "resampler", "file", "sha256"), str),
+    **dict.fromkeys(("classes", "features"), list),
+    **dict.fromkeys(("n_features", "sampling_rate"), int),
+    "versions": dict,
+}
+
 # What skops may build beyond the plain scikit-learn and numpy types it trusts by itself.
 SKOPS_TRUSTED = [
     "sklearn.calibration._CalibratedClassifier",
@@ -46,6 +56,9 @@ SKOPS_TRUSTED = [
     "sklearn.tree._tree.Tree",
     "sklearn_ser.audio.AudioLoader",
     "sklearn_ser.classifiers.SVMClassifier",
+    "sklearn_ser.features.scaler.SequenceScaler",
+    "sklearn_ser.features.sequences.FrameFeatures",
+    "sklearn_ser.features.sequences.LogMelSpectrogram",
     "sklearn_ser.features.spectral.Chroma",
     "sklearn_ser.features.spectral.MFCC",
     "sklearn_ser.features.spectral.MelSpectrogram",
@@ -53,6 +66,9 @@ SKOPS_TRUSTED = [
     "sklearn_ser.features.union.AudioFeatureUnion",
     "sklearn_ser.networks._network.Network",
     "sklearn_ser.networks.ann.ANNClassifier",
+    "sklearn_ser.networks.cnn.CNNClassifier",
+    "sklearn_ser.networks.cnn_lstm.CNNLSTMClassifier",
+    "sklearn_ser.networks.lstm.LSTMClassifier",
 ]
 
 
@@ -68,7 +84,7 @@ def save_pipeline(pipeline: Pipeline, path: str | os.PathLike, card: dict | None
         A fitted pipeline.
     path : str or Path
         Where to write: `NAME.joblib`, or `NAME.skops` to share with strangers. The card of
-        `pipeline.joblib` is `card.json`, that of any other file `NAME.card.json`.
+        `pipeline.joblib` is `card.json`, that of any other file has its name and `.card.json`.
     card : dict, default=None
         What else the card should say.
 
@@ -117,9 +133,11 @@ def save_pipeline(pipeline: Pipeline, path: str | os.PathLike, card: dict | None
     path.parent.mkdir(parents=True, exist_ok=True)
     full_card = describe_pipeline(pipeline) | (card or {})
     full_card |= {"file": path.name, "sha256": hashlib.sha256(data).hexdigest()}
-    # The card first: a pipeline never lies there with the card of another.
-    write_atomically(card_path(path), json.dumps(full_card, indent=2, ensure_ascii=False).encode())
-    write_atomically(path, data)
+    card_text = json.dumps(full_card, indent=2, ensure_ascii=False)
+    # Both are on the disk before either takes its place: a disk that is full spoils neither.
+    with staged(path) as ready, staged(card_path(path)) as card_ready:
+        ready.write_bytes(data)
+        card_ready.write_text(card_text, encoding="utf-8")
     if path.suffix == ".joblib":
         _remember(full_card["sha256"])
     return path
@@ -206,7 +224,8 @@ def find_model(path: str | os.PathLike) -> Path:
 def card_path(path: str | os.PathLike) -> Path:
     """Return where the card of a model file lies."""
     path = Path(path)
-    return path.with_name("card.json" if path.stem == "pipeline" else f"{path.stem}.card.json")
+    own = path.name == "pipeline.joblib"
+    return path.with_name("card.json" if own else f"{path.name}.card.json")
 
 
 def read_card(path: str | os.PathLike) -> dict:
@@ -224,6 +243,9 @@ def read_card(path: str | os.PathLike) -> dict:
         raise ModelError(f"{file} cannot be read as a card: {error}.") from error
     if not isinstance(card, dict) or card.get("card_format") != CARD_FORMAT:
         raise ModelError(f"{file} is not a card that this version of sklearn-ser can read.")
+    for name, kind in CARD_ENTRIES.items():
+        if not isinstance(card.get(name), kind):
+            raise ModelError(f"{file} is not a whole card: its {name!r} is missing or wrong.")
     return card
 
 
@@ -236,13 +258,25 @@ def describe_pipeline(pipeline: Pipeline) -> dict:
         If the pipeline is not fitted.
     """
     steps = getattr(pipeline, "named_steps", {})
-    if not {"audio", "features", "clf"} <= set(steps) or not hasattr(steps["clf"], "classes_"):
-        raise ModelError("Only a fitted pipeline of make_pipeline can be saved: call fit first.")
+    if not {"audio", "features", "clf"} <= set(steps) or not isinstance(
+        steps["features"], AudioFeatureUnion
+    ):
+        raise ModelError(
+            "Only a pipeline of make_pipeline can be saved; of a search, its best_estimator_."
+        )
+    if not hasattr(steps["clf"], "classes_"):
+        raise ModelError("Only a fitted pipeline can be saved: call fit first.")
+    if not hasattr(steps["clf"], "predict_proba"):
+        raise ModelError(
+            f"{type(steps['clf']).__name__} gives no probabilities, which predictions are made of: "
+            "wrap it in CalibratedClassifierCV."
+        )
     return {
         "card_format": CARD_FORMAT,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "classes": [str(name) for name in steps["clf"].classes_],
         "classifier": repr(steps["clf"]),
+        "network": isinstance(steps["clf"], NetworkClassifier),
         "features": [repr(transformer) for _, transformer in steps["features"].transformer_list],
         "n_features": len(steps["features"].get_feature_names_out()),
         "sampling_rate": int(steps["audio"].sr),
@@ -264,7 +298,7 @@ def _versions() -> dict[str, str]:
 
 def _check_versions(path: Path, card: dict) -> None:
     here, there = _versions(), card.get("versions", {})
-    uses_keras = "ANNClassifier" in card.get("classifier", "")
+    uses_keras = card.get("network", False)
     # scikit-learn promises nothing across minor versions, numpy and Keras across major ones.
     for package, n_parts in [("scikit-learn", 2), ("numpy", 1), ("keras", 1)]:
         if package == "keras" and not uses_keras:
@@ -290,6 +324,34 @@ def _without_machine(pipeline: Pipeline) -> Pipeline:
     )
 
 
+@contextmanager
+def staged(path: Path) -> Iterator[Path]:
+    """Give a place beside a file, which replaces it when all went well and vanishes otherwise.
+
+    Yields
+    ------
+    ready : Path
+        Where to write.
+    """
+    try:
+        handle, name = tempfile.mkstemp(
+            dir=path.parent, prefix=f".{path.name}.", suffix=path.suffix
+        )
+        os.close(handle)
+    except OSError as error:
+        raise OutputError(f"{path} cannot be written: {error.strerror}.") from error
+    ready = Path(name)
+    try:
+        yield ready
+        os.chmod(ready, 0o666 & ~umask())
+        os.replace(ready, path)
+    except BaseException as error:
+        ready.unlink(missing_ok=True)
+        if isinstance(error, OSError) and not isinstance(error, SerError):
+            raise OutputError(f"{path} cannot be written: {error.strerror or error}.") from error
+        raise
+
+
 def write_atomically(path: Path, data: bytes | Callable[[Path], None]) -> None:
     """Write a file whole or not at all: beside its place first, then renamed.
 
@@ -298,18 +360,11 @@ def write_atomically(path: Path, data: bytes | Callable[[Path], None]) -> None:
     path : Path
     data : bytes, or a function that writes a file of the name it is given
     """
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=path.suffix)
-    os.close(handle)
-    try:
+    with staged(path) as ready:
         if callable(data):
-            data(Path(name))
+            data(ready)
         else:
-            Path(name).write_bytes(data)
-        os.chmod(name, 0o666 & ~umask())
-        os.replace(name, path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+            ready.write_bytes(data)
 
 
 def umask() -> int:

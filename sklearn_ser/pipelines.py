@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from sklearn.base import BaseEstimator
+from sklearn.base import BaseEstimator, clone
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.neural_network import MLPClassifier
@@ -22,11 +22,21 @@ from sklearn_ser.features import (
     MFCC,
     AudioFeatureUnion,
     Chroma,
+    FrameFeatures,
+    LogMelSpectrogram,
     MelSpectrogram,
+    SequenceScaler,
     SpectralContrast,
 )
 from sklearn_ser.features._extraction import Batch, gather
-from sklearn_ser.networks import ANNClassifier
+from sklearn_ser.features.sequences import SequenceTransformer
+from sklearn_ser.networks import (
+    ANNClassifier,
+    CNNClassifier,
+    CNNLSTMClassifier,
+    LSTMClassifier,
+    NetworkClassifier,
+)
 
 __all__ = [
     "FEATURES",
@@ -45,6 +55,8 @@ FEATURES: dict[str, type[BaseEstimator]] = {
     "chroma": Chroma,
     "mel": MelSpectrogram,
     "contrast": SpectralContrast,
+    "logmel": LogMelSpectrogram,
+    "frames": FrameFeatures,
 }
 
 FOUR_FEATURES = ("mfcc", "chroma", "mel", "contrast")
@@ -94,6 +106,24 @@ RECIPES: dict[str, Recipe] = {
         ("mfcc",),
         {"clf__dropout": [0.1, 0.3, 0.5], "clf__learning_rate": [0.0003, 0.001]},
     ),
+    "cnn": Recipe(
+        "convolutional network on log-mel spectrograms",
+        CNNClassifier,
+        ("logmel",),
+        {"clf__dropout": [0.2, 0.4], "clf__kernel_size": [3, 5]},
+    ),
+    "lstm": Recipe(
+        "recurrent network over 40 MFCCs",
+        LSTMClassifier,
+        ("mfcc",),
+        {"clf__dropout": [0.2, 0.5], "clf__units": [128, 256]},
+    ),
+    "cnn-lstm": Recipe(
+        "convolutional and recurrent network on MFCC, chroma and contrast frame by frame",
+        CNNLSTMClassifier,
+        ("frames",),
+        {"clf__dropout": [0.2, 0.4], "clf__units": [64, 128]},
+    ),
 }
 
 
@@ -110,11 +140,13 @@ def make_pipeline(
 
     Parameters
     ----------
-    clf : {"svm", "mlp", "rf", "logreg", "ann"} or classifier, default="svm"
-        Name of a recipe, or any scikit-learn classifier.
+    clf : str or classifier, default="svm"
+        Name of a recipe (svm, mlp, rf, logreg, ann, cnn, lstm or cnn-lstm), any scikit-learn
+        classifier, or "passthrough" where only the features are of interest.
     features : str or sequence of str or transformers, default=None
-        Names of features, out of mfcc, chroma, mel and contrast (as one string: joined by commas),
-        or transformers of this package; `None` takes the recipe's own.
+        Names of features, out of mfcc, chroma, mel and contrast, or of sequences, logmel and
+        frames (as one string: joined by commas), or transformers of this package; `None` takes
+        the recipe's own.
     sr : int, default=22050
         Sampling rate for loader and features, in Hz.
     n_jobs : int, default=None
@@ -142,18 +174,33 @@ def make_pipeline(
     SVMClassifier(C=1)
     """
     recipe = None
-    if isinstance(clf, str):
+    if isinstance(clf, str) and clf != "passthrough":
         recipe = _look_up(clf, RECIPES, "classifier")
         clf = recipe.classifier()
-        if random_state is not None and "random_state" in clf.get_params():
-            clf.set_params(random_state=random_state)
+    elif not isinstance(clf, str) and not hasattr(clf, "fit"):
+        raise OptionError(f"clf={clf!r} is neither the name of a recipe nor a classifier.")
+    if isinstance(clf, type):
+        raise OptionError(f"clf={clf.__name__} is a class: write {clf.__name__}().")
+    if (
+        random_state is not None
+        and isinstance(clf, BaseEstimator)
+        and "random_state" in clf.get_params()
+    ):
+        clf = clone(clf).set_params(random_state=random_state)
     if features is None:
         features = recipe.features if recipe else FOUR_FEATURES
+    union = _make_union(features, sr, n_jobs)
+    sequences = isinstance(union.transformer_list[0][1], SequenceTransformer)
+    if sequences and recipe and not isinstance(clf, NetworkClassifier):
+        raise OptionError(
+            f"{type(clf).__name__} takes a row of numbers for each clip, and "
+            f"{union.transformer_list[0][0]} gives sequences: choose other features, or a network."
+        )
     pipeline = Pipeline(
         [
             ("audio", AudioLoader(sr=sr)),
-            ("features", _make_union(features, sr, n_jobs)),
-            ("scale", StandardScaler()),
+            ("features", union),
+            ("scale", SequenceScaler() if sequences else StandardScaler()),
             ("clf", clf),
         ]
     )
@@ -165,12 +212,14 @@ def _make_union(
 ) -> AudioFeatureUnion:
     if isinstance(features, str):
         features = [name.strip() for name in features.split(",") if name.strip()]
+    elif isinstance(features, BaseEstimator):
+        features = [features]
     transformers = []
     for feature in features:
         if isinstance(feature, str):
             transformers.append((feature, _look_up(feature, FEATURES, "feature")(sr=sr)))
         else:
-            transformers.append((type(feature).__name__.lower(), feature))
+            transformers.append((type(feature).__name__.lower(), clone(feature).set_params(sr=sr)))
     names = [name for name, _ in transformers]
     if not names or len(set(names)) < len(names):
         raise OptionError(
@@ -203,18 +252,25 @@ def set_pipeline_params(pipeline: Pipeline, params: Mapping[str, Any]) -> Pipeli
     known = pipeline.get_params()
     for name in params:
         if name not in known:
-            near = get_close_matches(name, known, n=3)
+            step = name.split("__")[0]
+            near = get_close_matches(name, [k for k in known if k.startswith(f"{step}__")], n=3)
             hint = f" Did you mean {' or '.join(near)}?" if near else " It has the form clf__NAME."
             raise OptionError(f"The pipeline has no parameter {name!r}.{hint}")
     params = dict(params)
     if "audio__sr" in params:
         for name, _ in pipeline.named_steps["features"].transformer_list:
             params.setdefault(f"features__{name}__sr", params["audio__sr"])
+    for name in params:
+        if name in ("features__transformer_list", "features__transformer_weights", "steps") or (
+            hasattr(known[name], "get_params")
+        ):
+            raise OptionError(f"{name} cannot be set to a value: set the parameters in it.")
     pipeline.set_params(**params)
     for step in pipeline.named_steps.values():
         for estimator in [step, *dict(getattr(step, "transformer_list", [])).values()]:
+            check = getattr(estimator, "check_settings", lambda e=estimator: validate_params(e))
             try:
-                validate_params(estimator)
+                check()
             except ValueError as error:
                 raise OptionError(str(error)) from error
     return pipeline
@@ -312,5 +368,4 @@ def drop_failures(
     if len(failures) == len(table):
         raise AudioError(f"No clip can be used; the first: {next(iter(failures.values()))}")
     kept = np.setdiff1d(np.arange(len(table)), list(failures))
-    skipped = [f"{table['path'].iloc[i]}: {message}" for i, message in failures.items()]
-    return table.iloc[kept].reset_index(drop=True), skipped
+    return table.iloc[kept].reset_index(drop=True), list(failures.values())

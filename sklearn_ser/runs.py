@@ -28,9 +28,9 @@ from sklearn_ser.evaluation import Parts, divide, score
 from sklearn_ser.evaluation.figures import draw_confusion_matrix, draw_training_curves
 from sklearn_ser.evaluation.report import write_report
 from sklearn_ser.evaluation.splits import groups_of
-from sklearn_ser.exceptions import CorpusError, OptionError, OutputError, SerError
+from sklearn_ser.exceptions import CorpusError, OptionError, OutputError
 from sklearn_ser.networks import NetworkClassifier
-from sklearn_ser.persistence import load_pipeline, read_card, save_pipeline, umask
+from sklearn_ser.persistence import find_model, load_pipeline, read_card, save_pipeline, umask
 from sklearn_ser.pipelines import (
     RECIPES,
     check_on_error,
@@ -43,6 +43,8 @@ from sklearn_ser.pipelines import (
 from sklearn_ser.search import SearchResult, divide_grid, grid_search
 
 __all__ = ["RunOptions", "evaluate_run", "fit_run", "search_run"]
+
+SEEN_CLIPS = "seen_clips.txt"  # in a run's folder: checksums of the clips it has trained with
 
 Progress = Callable[[str, int, int, str], None]  # stage, steps done, their total, a detail
 
@@ -73,7 +75,13 @@ class Corpus:
     table: pd.DataFrame
     matrix: np.ndarray
     skipped: list[str]
-    fingerprint: str
+    checksums: np.ndarray
+
+    @property
+    def fingerprint(self) -> str:
+        """A checksum of what the clips hold and how they are labelled, in any order."""
+        lines = sorted(map(" ".join, zip(self.checksums, self.emotions, strict=True)))
+        return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
     @property
     def emotions(self) -> np.ndarray:
@@ -214,26 +222,26 @@ def evaluate_run(
     """
     started = time.perf_counter()
     pipeline = load_pipeline(model, trust=trust)
-    card = read_card(model)
     pipeline.named_steps["features"].set_params(n_jobs=n_jobs, cache_dir=cache)
     options = RunOptions(data, n_jobs=n_jobs, on_error=on_error)
     corpus = _read(pipeline, load_data(data), options, on_progress or _silent)
-    known = np.isin(corpus.emotions, pipeline.classes_)
+    known = np.isin(corpus.emotions, pipeline.classes_.astype(str))
     notes = []
     if not known.all():
         names = ", ".join(sorted(set(corpus.emotions[~known])))
         notes.append(
             f"{(~known).sum()} clips are left out: the model does not know {names}; it knows "
-            f"{', '.join(pipeline.classes_)}."
+            f"{', '.join(map(str, pipeline.classes_))}."
         )
     if not known.any():
         raise CorpusError(f"No clip of {data} has an emotion that the model knows: {notes[0]}")
     split = "none"
-    if card.get("data", {}).get("fingerprint") == corpus.fingerprint:
+    n_seen = int(np.isin(corpus.checksums[known], _seen_clips(model)).sum())
+    if n_seen:
         split = "seen in training"
         notes.append(
-            "These are the very clips this model was made from, most of them seen in training: "
-            "the scores say nothing about new clips. Those of the run itself do."
+            f"{n_seen} of these {known.sum()} clips were seen in training, so the scores say "
+            "little about new clips. Those of the run itself do."
         )
     predicted = pipeline[2:].predict(corpus.matrix[known]).astype(str)
     metrics = score(corpus.emotions[known], predicted) | {
@@ -248,6 +256,12 @@ def evaluate_run(
         "run": str(model),
     }
     return metrics, notes
+
+
+def _seen_clips(model: Path) -> list[str]:
+    """Return the checksums of the clips a run has trained with, where they lie beside the model."""
+    file = find_model(model).with_name(SEEN_CLIPS)
+    return file.read_text(encoding="ascii").split() if file.exists() else []
 
 
 def _make_pipeline(options: RunOptions) -> Pipeline:
@@ -281,7 +295,7 @@ def _read(
         pipeline, table["path"].tolist(), lambda done, total: progress("features", done, total, "")
     )
     table, skipped = drop_failures(table, failures, options.on_error)
-    return Corpus(table, matrix, skipped, fingerprint(table))
+    return Corpus(table, matrix, skipped, clip_checksums(table))
 
 
 def _setting(pipeline: Pipeline) -> str:
@@ -289,17 +303,16 @@ def _setting(pipeline: Pipeline) -> str:
     return joblib.hash([pipeline.named_steps[name].get_params() for name in ("audio", "features")])
 
 
-def fingerprint(table: pd.DataFrame) -> str:
-    """Return a checksum of what the clips of a corpus hold and how they are labelled."""
-    lines = []
-    for path, emotion in zip(table["path"], table["emotion"], strict=True):
+def clip_checksums(table: pd.DataFrame) -> np.ndarray:
+    """Return a checksum of what each clip holds."""
+    checksums = []
+    for path in table["path"]:
         try:
             with open(path, "rb") as file:
-                content = hashlib.file_digest(file, "sha256").hexdigest()
+                checksums.append(hashlib.file_digest(file, "sha256").hexdigest())
         except OSError:  # a URL, or a file that went away
-            content = str(path)
-        lines.append(f"{content} {emotion}")
-    return hashlib.sha256("\n".join(sorted(lines)).encode()).hexdigest()
+            checksums.append(hashlib.sha256(str(path).encode()).hexdigest())
+    return np.array(checksums)
 
 
 def _fold_groups(table: pd.DataFrame, split: str) -> tuple[np.ndarray | None, str]:
@@ -350,12 +363,38 @@ def _fit_and_write(
         "seconds_fit": fit_seconds,
         **(more or {}),
     }
-    _write_predictions(folder / "predictions.csv", fitted, corpus, parts, predictions["test"])
+    refitted = _refit(pipeline, corpus, parts, progress) if options.refit else fitted
+    card = _describe_run(corpus, parts, options, metrics)
+    with _writing(out):
+        _write_predictions(folder / "predictions.csv", fitted, corpus, parts, predictions["test"])
+        _draw_figures(folder, fitted, corpus, parts, predictions["test"], options)
+        seen = corpus.checksums[np.setdiff1d(np.arange(len(corpus.table)), parts.test)]
+        if options.refit:
+            seen = corpus.checksums
+        (folder / SEEN_CLIPS).write_text("\n".join(sorted(seen)) + "\n", encoding="ascii")
+        save_pipeline(refitted, folder / "pipeline.joblib", card)
+        metrics["seconds"] = time.perf_counter() - started
+        metrics["run"] = str(out)
+        text = json.dumps(metrics, indent=2, ensure_ascii=False)
+        (folder / "metrics.json").write_text(text, encoding="utf-8")
+        title = f"{options.clf} on {data_name(options.data)}"
+        write_report(folder / "report.html", title, metrics, read_card(folder), _notes(card))
+    return metrics
+
+
+def _draw_figures(
+    folder: Path,
+    fitted: Pipeline,
+    corpus: Corpus,
+    parts: Parts,
+    predicted: np.ndarray,
+    options: RunOptions,
+) -> None:
     figures = folder / "figures"
     figures.mkdir()
     draw_confusion_matrix(
         corpus.emotions[parts.test],
-        predictions["test"],
+        predicted,
         figures / "confusion_matrix.png",
         f"{options.clf}, {parts.split} split",
     )
@@ -363,17 +402,6 @@ def _fit_and_write(
     if isinstance(clf, NetworkClassifier):
         clf.history_.to_csv(folder / "history.csv", index=False)
         draw_training_curves(clf.history_, clf.best_epoch_, figures / "training_curves.png")
-    if options.refit:
-        fitted = _refit(pipeline, corpus, parts, progress)
-    card = _describe_run(corpus, parts, options, metrics)
-    save_pipeline(fitted, folder / "pipeline.joblib", card)
-    metrics["seconds"] = time.perf_counter() - started
-    metrics["run"] = str(out)
-    text = json.dumps(metrics, indent=2, ensure_ascii=False)
-    (folder / "metrics.json").write_text(text, encoding="utf-8")
-    title = f"{options.clf} on {data_name(options.data)}"
-    write_report(folder / "report.html", title, metrics, read_card(folder), _notes(card))
-    return metrics
 
 
 def _fit(pipeline: Pipeline, corpus: Corpus, parts: Parts, progress: Progress) -> Pipeline:
@@ -501,29 +529,62 @@ def _new_folder(options: RunOptions):
     folder, out : Path
         Where to write, and where it will be in the end.
     """
-    stamp = time.strftime("%Y%m%d-%H%M%S")
-    out = options.out or Path("artifacts") / f"{options.clf}-{data_name(options.data)}-{stamp}"
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise OptionError(f"{out} exists already: choose another --out, or remove it first.")
     try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        folder = Path(tempfile.mkdtemp(dir=out.parent, prefix=f".{out.name}."))
+        folder, out = _reserve_default(options) if options.out is None else _reserve(options.out)
     except OSError as error:
         raise OptionError(
-            f"{out} cannot be written ({error.strerror}): choose another --out."
+            f"{options.out or 'artifacts'} cannot be written ({error.strerror}): choose another "
+            "--out."
         ) from error
     try:
         yield folder, out
-        os.chmod(folder, 0o777 & ~umask())
-        os.replace(folder, out)
-    except BaseException as error:
+        with _writing(out):
+            os.chmod(folder, 0o777 & ~umask())
+            os.replace(folder, out)
+    except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
-        if isinstance(error, OSError) and not isinstance(error, SerError):
-            raise OutputError(
-                f"{out} cannot be written ({error.strerror or error}): free some space or choose "
-                "another --out. Nothing was left behind."
-            ) from error
         raise
+
+
+def _reserve(out: Path) -> tuple[Path, Path]:
+    """Return a folder to write in beside the one the user named, and that one."""
+    out = out.expanduser()
+    if out.is_symlink() or (out.exists() and (not out.is_dir() or any(out.iterdir()))):
+        raise OptionError(f"{out} exists already: choose another --out, or remove it first.")
+    if out.resolve() == Path.cwd():
+        raise OptionError(f"{out} is the folder you are in: choose another --out.")
+    out.parent.mkdir(parents=True, exist_ok=True)
+    return Path(tempfile.mkdtemp(dir=out.parent, prefix=f".{out.name}.")), out
+
+
+def _reserve_default(options: RunOptions) -> tuple[Path, Path]:
+    """Return the same for a name of our own, which no other run of this second may have."""
+    stamp = time.strftime("%Y%m%d-%H%M%S")
+    name = f"{options.clf}-{data_name(options.data)}-{stamp}"
+    Path("artifacts").mkdir(exist_ok=True)
+    for out in (Path("artifacts", name + more) for more in ("", *(f"-{n}" for n in range(2, 99)))):
+        folder = out.with_name(f".{out.name}.partial")
+        try:
+            folder.mkdir()
+        except FileExistsError:
+            continue
+        if not out.exists():
+            return folder, out
+        folder.rmdir()
+    raise OptionError(f"artifacts/{name} exists many times over: name a folder with --out.")
+
+
+@contextmanager
+def _writing(out: Path):
+    """Turn the operating system's refusal to write into a sentence that names the run."""
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or getattr(error.__cause__, "strerror", None) or error
+        raise OutputError(
+            f"{out} cannot be written ({reason}): free some space or choose "
+            "another --out. Nothing was left behind."
+        ) from error
 
 
 def _silent(stage: str, done: int, total: int, detail: str) -> None:

@@ -243,6 +243,28 @@ def test_kinds_of_lists(wav, make):
     assert len(AudioLoader().transform(make(paths))) == 2
 
 
+def test_an_iterator_is_used_once(wav):
+    path = str(wav())
+    clips = AudioLoader().fit_transform(name for name in [path, path])
+    assert len(clips) == 2
+
+
+def test_parts_of_a_sequence_keep_their_numbers():
+    waves = [voice(0.1)] * 5
+    waves[3] = np.full(100, np.nan)
+    part = AudioLoader().transform(waves)[2:]
+    with pytest.raises(AudioError, match="waveform 3 holds NaN"):
+        part[1]
+
+
+def test_a_flac_of_unknown_length(wav):
+    data = bytearray(wav("pipe.flac").read_bytes())
+    # STREAMINFO: the total number of samples is the last 36 bits before the checksum.
+    data[21] &= 0xF0
+    data[22:26] = bytes(4)
+    refused(bytes(data), "does not say how long it is", "write it again")
+
+
 def test_the_index_of_a_series_is_kept():
     waves = pd.Series([voice(), voice()], index=["x", "y"])
     assert AudioLoader().transform(waves)[1:].index.tolist() == ["y"]
@@ -256,6 +278,7 @@ def test_the_index_of_a_series_is_kept():
         (voice(), r"write \[waveform\]"),
         (voice().tolist(), r"write \[waveform\]"),
         (np.zeros((2, 2, 100)), "n_clips, n_times"),
+        (np.zeros((22050, 2)), r"write \[y.mean\(axis=1\)\]"),
         ([], "0 clips"),
         (pd.DataFrame({"path": ["a"], "emotion": ["b"]}), r"corpus\['path'\]"),
     ],

@@ -1,3 +1,4 @@
+import importlib.util
 import multiprocessing
 import os
 import pickle
@@ -144,6 +145,27 @@ def test_no_pickles_inside(paths, tmp_path, monkeypatch):
         rows = connection.execute("SELECT shape, length(data) FROM features").fetchall()
     connection.close()
     assert sorted(set(rows)) == [("[12]", 48), ("[40]", 160)]
+
+
+def test_somebody_elses_transformer(paths, tmp_path):
+    module = tmp_path / "theirs.py"
+    code = (
+        "from sklearn_ser import MFCC\n"
+        "class Mine(MFCC):\n"
+        "    def compute(self, spectra):\n"
+        "        return super().compute(spectra) * {}\n"
+    )
+
+    def load(factor):
+        module.write_text(code.format(factor))
+        specification = importlib.util.spec_from_file_location("theirs", module)
+        sys.modules["theirs"] = importlib.util.module_from_spec(specification)
+        specification.loader.exec_module(sys.modules["theirs"])
+        return AudioFeatureUnion([("m", sys.modules["theirs"].Mine())], cache_dir=tmp_path / "c")
+
+    once, twice = (transform(load(factor), paths[:2]) for factor in (1, 2))
+    np.testing.assert_allclose(twice, 2 * once)
+    del sys.modules["theirs"]
 
 
 def test_nothing_of_it_is_in_a_saved_pipeline(little_corpus, tmp_path):

@@ -72,6 +72,7 @@ def test_the_folder_of_a_run(fitted_run):
         "pipeline.joblib",
         "predictions.csv",
         "report.html",
+        "seen_clips.txt",
     ]
     table = pd.read_csv(folder / "predictions.csv")
     assert table.columns.tolist() == [
@@ -123,6 +124,31 @@ def test_same_seed_same_scores(little_corpus, tmp_path):
     assert first == again
     a, b = (pd.read_csv(tmp_path / str(i) / "predictions.csv") for i in range(2))
     pd.testing.assert_frame_equal(a, b)
+
+
+def test_json_is_all_there_is_on_standard_output(little_corpus, tmp_path):
+    how = ("--data", little_corpus, "--features", "mfcc", "--json")
+    out, _ = run(
+        "fit", "--clf", "mlp", "--param", "clf__verbose=True", *how, "--out", tmp_path / "m"
+    )
+    assert json.loads(out)["classifier"] == "mlp"
+
+
+def test_two_runs_of_the_same_second(little_corpus, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(time, "strftime", lambda *_: "20260101-000000")
+    how = ("fit", "--data", little_corpus, "--clf", "logreg", "--features", "mfcc", "--json")
+    first, second = (json.loads(run(*how)[0])["run"] for _ in range(2))
+    assert second == first + "-2"
+
+
+def test_a_network_that_diverges_is_no_success(little_corpus, tmp_path):
+    err = run(
+        "fit", "--clf", "ann", "--param", "clf__learning_rate=1e30", "--param", "clf__epochs=3",
+        "--data", little_corpus, "--out", tmp_path / "r", code=2,
+    )[1]  # fmt: skip
+    assert "Training diverged" in err
+    assert not (tmp_path / "r").exists()
 
 
 def test_refit_is_said(little_corpus, tmp_path):
@@ -219,6 +245,14 @@ def test_skipping_them(damaged, tmp_path, command):
         (("--param", "clf__C=many"), "'C' parameter"),
         (("--on-error", "ignore"), "there are stop and skip"),
         (("--split", "speaker"), "has no speakers"),
+        (("--seed", "-1"), "--seed"),
+        (("--n-jobs", "0"), "0 workers"),
+        (("--param", "audio__sr=8000"), "features__contrast__n_bands=4"),
+        (("--param", "features__mfcc__window=foo"), "window='foo'"),
+        (("--param", "features__mfcc=3"), "cannot be set"),
+        (("--param", "clf__class_weight={'nonesuch': 2}"), "class_weight"),
+        (("--param", "clf__C=1", "--param", "clf__C=2"), "given 2 times"),
+        (("--out", "."), "exists already"),
         (("--data", "nowhere"), "nowhere"),
         (("--data", "./nowhere"), "nowhere"),
         (("--no-such-option",), "No such option"),
@@ -226,7 +260,8 @@ def test_skipping_them(damaged, tmp_path, command):
 )
 def test_mistakes_end_with_2_and_a_sentence(little_corpus, tmp_path, words, message):
     data = () if "--data" in words else ("--data", little_corpus)
-    _, err = run("fit", *data, *words, "--out", tmp_path / "r", code=2)
+    out = () if "--out" in words else ("--out", tmp_path / "r")
+    _, err = run("fit", *data, *words, *out, code=2)
     assert message in err
     assert not (tmp_path / "r").exists()
 
@@ -354,6 +389,13 @@ def test_evaluate(trusted, little_corpus, tmp_path):
     metrics = json.loads(out)
     assert (metrics["split"], metrics["n_test"]) == ("none", 2)
     assert "does not know calm" in err
+    import shutil
+
+    shutil.copy(little_corpus / "sad" / "0.wav", other / "sad" / "seen before.wav")
+    shutil.copytree(little_corpus / "angry", other / "angry", dirs_exist_ok=True)
+    out, err = run("evaluate", trusted, "--data", other, "--json")
+    assert json.loads(out)["split"] == "seen in training"
+    assert re.search(r"\d of these 11 clips were seen in training", err)
     assert "accuracy" in run("evaluate", trusted, "--data", other)[0]
 
 

@@ -35,7 +35,7 @@ def test_round_trip(fitted, corpus, tmp_path, suffix):
         again.predict_proba(corpus["path"]), fitted.predict_proba(corpus["path"])
     )
     assert sorted(file.name for file in tmp_path.iterdir() if file.is_file()) == sorted(
-        ["mine.card.json", f"mine.{suffix}"]
+        [f"mine.{suffix}.card.json", f"mine.{suffix}"]
     )
 
 
@@ -92,6 +92,36 @@ def refused(words, path, **how):
         load_pipeline(path, **how)
 
 
+def test_two_files_of_one_name_have_a_card_each(fitted, tmp_path):
+    for suffix in ("joblib", "skops", "joblib"):
+        save_pipeline(fitted, tmp_path / f"model.{suffix}")
+    for suffix in ("joblib", "skops"):
+        load_pipeline(tmp_path / f"model.{suffix}")
+
+
+def test_a_disk_that_fills_up_leaves_the_old_model(fitted, tmp_path, monkeypatch):
+    path = save_pipeline(fitted, tmp_path / "m.joblib")
+
+    def full(self, *_, **__):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(type(tmp_path), "write_text", full)
+    with pytest.raises(OSError, match=r"m\.joblib\S* cannot be written: No space left"):
+        save_pipeline(fitted, path, {"note": "new"})
+    monkeypatch.undo()
+    assert "note" not in read_card(path)
+    load_pipeline(path)
+
+
+@pytest.mark.parametrize(
+    "changes", [{"classifier": None}, {"classes": "all"}, {"versions": []}, {"n_features": "40"}]
+)
+def test_a_spoilt_card(fitted, tmp_path, changes):
+    path = save_pipeline(fitted, tmp_path / "pipeline.joblib")
+    edit_card(path, **changes)
+    refused("is not a whole card", path)
+
+
 def test_damaged(fitted, tmp_path):
     path = save_pipeline(fitted, tmp_path / "pipeline.joblib")
     path.write_bytes(path.read_bytes()[:-10])
@@ -134,9 +164,9 @@ def test_other_things_than_models(tmp_path):
     refused("is not a model", tmp_path / "x.txt")
     (tmp_path / "x.joblib").write_text("x")
     refused("has no card", tmp_path / "x.joblib")
-    (tmp_path / "x.card.json").write_text("{")
+    (tmp_path / "x.joblib.card.json").write_text("{")
     refused("cannot be read as a card", tmp_path / "x.joblib")
-    (tmp_path / "x.card.json").write_text("[]")
+    (tmp_path / "x.joblib.card.json").write_text("[]")
     refused("not a card", tmp_path / "x.joblib")
 
 
@@ -213,7 +243,7 @@ def test_what_cannot_be_saved(fitted, tmp_path):
         save_pipeline(fitted, tmp_path / "x.pkl")
     with pytest.raises(ModelError, match="call fit first"):
         save_pipeline(make_pipeline(), tmp_path / "x.joblib")
-    with pytest.raises(ModelError, match="Only a fitted pipeline"):
+    with pytest.raises(ModelError, match="Only a pipeline of make_pipeline"):
         save_pipeline(LogisticRegression(), tmp_path / "x.joblib")
     own = make_pipeline(Own(), "mfcc").fit([voice(), voice()], ["a", "b"])
     with pytest.raises(ModelError, match=r"save as \.joblib"):
@@ -222,6 +252,9 @@ def test_what_cannot_be_saved(fitted, tmp_path):
 
 
 class Own:
+    def predict_proba(self, X):
+        return np.ones((len(X), 2)) / 2
+
     def fit(self, X, y):
         self.classes_ = np.unique(y)
         return self

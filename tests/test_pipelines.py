@@ -58,7 +58,7 @@ def test_a_ten_line_script_agrees(corpus):
     )  # fmt: skip
 
 
-@pytest.mark.parametrize("name", [name for name in RECIPES if name != "ann"])
+@pytest.mark.parametrize("name", ["svm", "mlp", "rf", "logreg"])
 def test_every_recipe(name, corpus):
     pipe = make_pipeline(name, random_state=0)
     assert list(pipe.named_steps) == ["audio", "features", "scale", "clf"]

@@ -3,6 +3,7 @@
 import functools
 import inspect
 import json
+import signal
 import sys
 import warnings
 from collections.abc import Callable
@@ -77,11 +78,15 @@ def command(application: typer.Typer = app, name: str | None = None, **settings)
                     warnings.simplefilter("default", UserWarning)
                     warnings.showwarning = lambda message, *rest, **more: notice(f"Note: {message}")
                     return function(*args, **kwargs)
-            except (SerError, OSError, MemoryError, ImportError) as error:
+            except (typer.Exit, typer.Abort, typer.BadParameter):
+                raise
+            except Exception as error:
                 if debug:
                     raise
                 notice(f"Error: {describe(error)}")
-                raise typer.Exit(getattr(error, "exit_code", 1)) from None
+                # What scikit-learn refuses is most often a parameter that it was given.
+                wrong = isinstance(error, ValueError | TypeError)
+                raise typer.Exit(getattr(error, "exit_code", 2 if wrong else 1)) from None
 
         signature = inspect.signature(function)
         parameters = [
@@ -106,10 +111,14 @@ def describe(error: BaseException) -> str:
         return f"{where}{error.strerror}."
     if isinstance(error, MemoryError):
         return "Not enough memory for this: use fewer clips, shorter clips, or a smaller --n-jobs."
-    return str(error) or type(error).__name__
+    if isinstance(error, ImportError):
+        return str(error)
+    return f"{str(error) or 'no message'} ({type(error).__name__}; --debug shows where)"
 
 
 def main() -> None:
     """Run the command line (the console script `sklearn-ser`)."""
+    # What asks politely to stop (docker, timeout, a batch system) may have things cleared away.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     app(prog_name="sklearn-ser")
     sys.exit(0)

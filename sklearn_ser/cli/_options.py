@@ -19,13 +19,16 @@ DataOption = Annotated[
     ),
 ]
 ClfOption = Annotated[
-    str, typer.Option(help="The classifier: svm, mlp, rf, logreg or ann.", metavar="NAME")
+    str,
+    typer.Option(
+        help="The classifier: svm, mlp, rf, logreg, ann, cnn, lstm or cnn-lstm.", metavar="NAME"
+    ),
 ]
 FeaturesOption = Annotated[
     str | None,
     typer.Option(
-        help="Features joined by commas, out of mfcc, chroma, mel and contrast. Without it: those "
-        "of the classifier's recipe.",
+        help="Features joined by commas, out of mfcc, chroma, mel and contrast, or for cnn and "
+        "cnn-lstm logmel and frames. Without it: those of the classifier's recipe.",
         metavar="LIST",
         show_default=False,
     ),
@@ -36,13 +39,20 @@ TestSizeOption = Annotated[
 ValidationSizeOption = Annotated[
     float, typer.Option(help="Share of the rest in the validation part; 0 for none.")
 ]
-SeedOption = Annotated[int, typer.Option(help="Seed of the split and of the classifier.")]
+SeedOption = Annotated[
+    int, typer.Option(help="Seed of the split and of the classifier.", min=0, max=2**32 - 1)
+]
 OutOption = Annotated[
     Path | None,
     typer.Option(help="The run's folder. Without it: a new one in artifacts/.", show_default=False),
 ]
 JobsOption = Annotated[
-    int, typer.Option("--n-jobs", help="How many workers at once; -1 is one per core.")
+    int,
+    typer.Option(
+        "--n-jobs",
+        help="How many workers at once; -1 is one per core.",
+        callback=lambda n: check_jobs(n),
+    ),
 ]
 OnErrorOption = Annotated[
     str,
@@ -94,6 +104,13 @@ RefitOption = Annotated[
 ]
 
 
+def check_jobs(n_jobs: int) -> int:
+    """Return the number of workers, which is anything but 0."""
+    if n_jobs == 0:
+        raise typer.BadParameter("0 workers do nothing: give 1 or more, or -1 for one per core.")
+    return n_jobs
+
+
 def choose_data(data: str | None) -> tuple[str, str | None]:
     """Return the data to use, and a notice where the user named none."""
     if data is not None:
@@ -135,7 +152,7 @@ def parse_values(text: str) -> list[Any]:
     """Return the values of a comma-separated list, whose items may be tuples in brackets."""
     parts, depth, start = [], 0, 0
     for i, character in enumerate(text + ","):
-        depth += (character in "([") - (character in ")]")
+        depth += (character in "([{") - (character in ")]}")
         if character == "," and depth == 0:
             parts.append(text[start:i])
             start = i + 1
@@ -144,12 +161,19 @@ def parse_values(text: str) -> list[Any]:
 
 def parse_params(params: Sequence[str] | None) -> dict[str, Any]:
     """Return the parameters of `--param STEP__NAME=VALUE`, each with one value."""
-    return {name: parse_value(value) for name, value in _pairs(params)}
+    pairs = _pairs(params)
+    names = [name for name, _ in pairs]
+    for name in names:
+        if names.count(name) > 1:
+            raise OptionError(f"--param {name} is given {names.count(name)} times: choose one.")
+    return {name: parse_value(value) for name, value in pairs}
 
 
 def parse_grid(params: Sequence[str] | None) -> dict[str, list[Any]]:
     """Return the grid of `--param STEP__NAME=VALUE,VALUE`, each with a list of values."""
-    grid = {name: parse_values(value) for name, value in _pairs(params)}
+    grid: dict[str, list[Any]] = {}
+    for name, value in _pairs(params):
+        grid.setdefault(name, []).extend(parse_values(value))
     for name, values in grid.items():
         if not values:
             raise OptionError(f"--param {name}=: give at least one value.")

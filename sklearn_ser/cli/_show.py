@@ -1,6 +1,7 @@
 """What commands show a person: progress on standard error, tables on standard output."""
 
-from contextlib import contextmanager
+import sys
+from contextlib import contextmanager, redirect_stdout
 from typing import Any
 
 STAGES = {
@@ -48,7 +49,9 @@ def progress_bars():
         bars.update(tasks[stage], completed=done, total=total, detail=detail)
 
     try:
-        yield show
+        # Whatever a classifier prints while it is fitted is progress, not the command's result.
+        with redirect_stdout(sys.stderr):
+            yield show
     finally:
         if tasks:  # bars that never started would leave an empty line
             bars.stop()
@@ -57,6 +60,7 @@ def progress_bars():
 def print_scores(metrics: dict[str, Any]) -> None:
     """Print the table per emotion, then accuracy and UAR with the split they belong to."""
     from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table
 
     table = Table("emotion", header_style="bold")
@@ -64,7 +68,7 @@ def print_scores(metrics: dict[str, Any]) -> None:
         table.add_column(name, justify="right")
     for emotion, row in metrics["per_emotion"].items():
         figures = (f"{row[key]:.3f}" for key in ("precision", "recall", "f1"))
-        table.add_row(emotion, *figures, str(row["support"]))
+        table.add_row(escape(emotion), *figures, str(row["support"]))
     console = Console()
     console.print(table)
     console.print(

@@ -54,4 +54,5 @@ def evaluate(
         print_json(metrics)
         return
     print_scores(metrics)
-    typer.echo(f"{metrics['n_test']} clips of {data}. {metrics['seconds']:.1f} s.")
+    kind = "clips seen in training" if metrics["split"] != "none" else "no clip seen in training"
+    typer.echo(f"{metrics['n_test']} clips of {data}, {kind}. {metrics['seconds']:.1f} s.")

@@ -52,7 +52,7 @@ def features(
     from sklearn_ser.feature_tables import write_feature_table
     from sklearn_ser.pipelines import make_pipeline
 
-    pipeline = make_pipeline("svm", features, n_jobs=n_jobs, **params)
+    pipeline = make_pipeline("passthrough", features, n_jobs=n_jobs, **params)
     pipeline.named_steps["features"].set_params(cache_dir=choose_cache(cache, no_cache))
     with work_on(scheduler), progress_bars() as progress:
         summary = write_feature_table(

@@ -53,8 +53,8 @@ def fit(
 ) -> None:
     """Fit a classifier, score it on clips it has not seen, and save it as a run.
 
-    The run's folder holds the pipeline (for predict, serve and joblib.load), its card, every score
-    and a report to open in a browser.
+    The run's folder holds the pipeline (for predict, evaluate and joblib.load), its card, every
+    score and a report to open in a browser.
     """
     params = parse_params(param)
     chosen, told = choose_data(data)

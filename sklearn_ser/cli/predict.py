@@ -31,9 +31,14 @@ def predict(
     A file that cannot be read gets a row with its error, the others go on, and the exit code is 1.
     """
     from sklearn_ser.cli._show import progress_bars
+    from sklearn_ser.exceptions import OptionError
     from sklearn_ser.inference import find_sources, predict_table
     from sklearn_ser.persistence import load_pipeline, write_atomically
 
+    if csv is not None:
+        csv = csv.expanduser()
+        if csv.is_dir() or not csv.parent.is_dir():
+            raise OptionError(f"--csv {csv}: give a file in a folder that exists.")
     pipeline = load_pipeline(model, trust=trust)
     pipeline.named_steps["features"].set_params(n_jobs=n_jobs)
     found = find_sources(sources)
@@ -74,5 +79,7 @@ def _print_table(table) -> None:
             continue
         ranked = values.sort_values(ascending=False)
         then = ", ".join(f"{name[2:]} {value:.0%}" for name, value in ranked.iloc[1:3].items())
-        shown.add_row(escape(row["path"]), row["emotion"], f"{row['confidence']:.0%}", then)
+        shown.add_row(
+            escape(row["path"]), escape(row["emotion"]), f"{row['confidence']:.0%}", escape(then)
+        )
     Console().print(shown)

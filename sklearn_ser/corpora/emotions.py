@@ -1,6 +1,7 @@
 """One vocabulary of emotions for all corpora, and the one table of synonyms behind it."""
 
 import re
+import unicodedata
 
 EMOTIONS = ("angry", "boredom", "calm", "disgust", "fear", "happy", "neutral", "sad", "surprise")
 
@@ -52,4 +53,6 @@ def canonical_emotion(label: str) -> str:
     >>> canonical_emotion("contempt")
     'contempt'
     """
+    # A Mac writes an umlaut as two characters.
+    label = unicodedata.normalize("NFC", label).strip()
     return _BY_KEY.get(_key(label), label)

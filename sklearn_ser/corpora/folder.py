@@ -35,7 +35,7 @@ def parser(folder: Path) -> Callable[[Path], dict[str, Any] | None]:
         if not between:
             return None
         known = [name for name in between if canonical_emotion(name) in EMOTIONS]
-        return {"label": known[-1] if known else between[0]}
+        return {"label": known[0] if known else between[0]}
 
     return parse
 

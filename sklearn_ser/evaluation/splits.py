@@ -77,7 +77,7 @@ def divide(
     if split not in SPLITS:
         raise OptionError(f"Unknown split {split!r}: there are {', '.join(SPLITS)}.")
     if not 0 < test_size < 1 or not 0 <= validation_size < 1:
-        raise OptionError("test size and validation size are shares between 0 and 1.")
+        raise OptionError("--test-size and --validation-size are shares between 0 and 1.")
     check_emotions(table)
     emotion = table["emotion"].to_numpy()
     if split == "random":
@@ -132,19 +132,19 @@ def groups_of(table: pd.DataFrame, column: str) -> np.ndarray:
     if column not in table or table[column].isna().all():
         raise CorpusError(
             f"The corpus has no {column}s, which a split by {column} needs: add a column {column} "
-            "to its CSV, or use --split random."
+            "to its CSV, or choose a random split."
         )
     missing = table[column].isna()
     if missing.any():
         raise CorpusError(
             f"{missing.sum()} clips have no {column}, which a split by {column} needs, the first "
-            f"of them {table['path'][missing].iloc[0]}: add it, or use --split random."
+            f"of them {table['path'][missing].iloc[0]}: add it, or choose a random split."
         )
     groups = table[column].to_numpy().astype(str)
     if len(np.unique(groups)) < 2:
         raise CorpusError(
             f"The corpus has one {column} only, so a split by {column} leaves nothing to train on: "
-            "add another, or use --split random."
+            "add another, or choose a random split."
         )
     return groups
 

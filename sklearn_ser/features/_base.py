@@ -9,6 +9,7 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn_ser._sklearn import at_least, keep_index, one_of, positive, validate_params
 from sklearn_ser.audio import Clips, check_clips
 from sklearn_ser.exceptions import OptionError
+from sklearn_ser.features import _filters
 from sklearn_ser.features._extraction import extract
 from sklearn_ser.features._spectrum import STFT, Mel, Spectra
 
@@ -92,6 +93,13 @@ class ClipTransformer(TransformerMixin, BaseEstimator):
     def check_settings(self) -> None:
         """Raise `ValueError` for parameters that are wrong alone or do not fit together."""
         validate_params(self)
+        stft = self._stft()
+        try:
+            _filters.window(stft.window, stft.win_length, stft.n_fft)
+        except (ValueError, TypeError) as error:
+            raise OptionError(f"{type(self).__name__}: window={self.window!r}: {error}") from error
+        if hasattr(self, "n_mels"):
+            self._mel()
 
     def _stft(self) -> STFT:
         win_length = self.n_fft if self.win_length is None else self.win_length
@@ -120,6 +128,18 @@ class ClipTransformer(TransformerMixin, BaseEstimator):
 
     def __sklearn_is_fitted__(self) -> bool:
         return True
+
+
+class MeanTransformer(ClipTransformer):
+    """Base of the transformers whose features are the mean of something over a clip's frames."""
+
+    @abstractmethod
+    def frames(self, spectra: Spectra) -> np.ndarray:
+        """Return the numbers of all frames of some clips, of shape (n_frames, n_features)."""
+
+    def compute(self, spectra: Spectra) -> np.ndarray:
+        """Return the mean over each clip's frames, of shape (n_clips, n_features), float32."""
+        return spectra.mean(self.frames(spectra), self._stft())
 
 
 def numbered(prefix: str, n: int) -> np.ndarray:

@@ -6,6 +6,7 @@ SQLite keeps it whole through crashes and several processes at once.
 """
 
 import hashlib
+import inspect
 import json
 import sqlite3
 import time
@@ -138,7 +139,7 @@ class FeatureCache:
         )
 
 
-_TROUBLE = (sqlite3.Error, OSError, ValueError)
+_TROUBLE = (sqlite3.Error, OSError, ValueError, TypeError)
 
 
 def _bytes_in_use(connection: sqlite3.Connection) -> int:
@@ -169,11 +170,21 @@ def code_version() -> str:
     return checksum.hexdigest()
 
 
-def describe_setting(transformer) -> bytes:
-    """Return all that decides what a transformer computes: class, parameters and code."""
+def describe_setting(transformer) -> bytes | None:
+    """Return all that decides what a transformer computes: class, parameters and code.
+
+    `None` for a class of somebody else's whose code cannot be found: nothing is kept of it.
+    """
     kind = type(transformer)
     parameters = sorted(transformer.get_params().items())
-    return f"{kind.__module__}.{kind.__qualname__} {parameters!r} {code_version()}".encode()
+    setting = f"{kind.__module__}.{kind.__qualname__} {parameters!r} {code_version()}".encode()
+    if kind.__module__.partition(".")[0] == __name__.partition(".")[0]:
+        return setting
+    try:
+        file = inspect.getsourcefile(kind)
+        return setting + hashlib.sha256(Path(file or "").read_bytes()).digest()
+    except (TypeError, OSError):  # typed at a prompt or in a notebook
+        return None
 
 
 def make_key(content: bytes, setting: bytes) -> bytes:

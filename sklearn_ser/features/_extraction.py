@@ -109,6 +109,7 @@ def _make_keys(transformers: Weighted, clips: Clips) -> dict[tuple[int, int], by
         for i in range(len(clips))
         if (content := clips.checksum(i)) is not None
         for t, setting in enumerate(settings)
+        if setting is not None
     }
 
 

@@ -11,6 +11,8 @@ from itertools import pairwise
 import numpy as np
 from scipy import fft, signal, sparse
 
+from sklearn_ser.exceptions import OptionError
+
 
 @lru_cache(maxsize=32)
 def window(name: str | tuple | float, win_length: int, n_fft: int) -> np.ndarray:
@@ -37,7 +39,7 @@ def pitch_bins(sr: int, n_fft: int) -> tuple[int, int]:
     frequencies = fft_frequencies(sr, n_fft)
     inside = np.flatnonzero((frequencies >= 150) & (frequencies < min(4000, sr / 2)))
     if not len(inside):
-        raise ValueError(f"No FFT bin lies between 150 and 4000 Hz: raise n_fft={n_fft}.")
+        raise OptionError(f"No FFT bin lies between 150 and 4000 Hz: raise n_fft={n_fft}.")
     return max(1, int(inside[0])), min(int(inside[-1]) + 1, len(frequencies) - 1)
 
 
@@ -129,16 +131,17 @@ def octave_bands(
     """
     edges = np.concatenate(([0.0], fmin * 2.0 ** np.arange(n_bands + 1)))
     if np.any(edges[:-1] >= sr / 2):
-        raise ValueError(
+        most = max(1, int(np.ceil(np.log2(sr / 2 / fmin))) - 1) if fmin < sr / 2 else 1
+        raise OptionError(
             f"SpectralContrast: {n_bands} octaves above fmin={fmin:g} Hz reach beyond half the "
-            f"sampling rate of {sr} Hz: lower n_bands or fmin."
+            f"sampling rate of {sr} Hz: lower n_bands or fmin (features__contrast__n_bands={most})."
         )
     frequencies = fft_frequencies(sr, n_fft)
     bands = []
     for k, (low, high) in enumerate(pairwise(edges)):
         inside = np.flatnonzero((frequencies >= low) & (frequencies <= high))
         if not len(inside):
-            raise ValueError(
+            raise OptionError(
                 f"SpectralContrast: no FFT bin lies between {low:g} and {high:g} Hz: raise n_fft "
                 "or fmin."
             )

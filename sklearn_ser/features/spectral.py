@@ -13,7 +13,7 @@ from sklearn_ser.features import _filters
 from sklearn_ser.features._base import (
     MEL_CONSTRAINTS,
     STFT_CONSTRAINTS,
-    ClipTransformer,
+    MeanTransformer,
     numbered,
 )
 from sklearn_ser.features._spectrum import Spectra
@@ -21,7 +21,7 @@ from sklearn_ser.features._spectrum import Spectra
 __all__ = ["MFCC", "Chroma", "MelSpectrogram", "SpectralContrast"]
 
 
-class MFCC(ClipTransformer):
+class MFCC(MeanTransformer):
     """Mel-frequency cepstral coefficients, the mean of each over time.
 
     The mel spectrogram in decibels, and its discrete cosine transform over the bands: a compact
@@ -118,8 +118,8 @@ class MFCC(ClipTransformer):
         self.fmax = fmax
         self.htk = htk
 
-    def compute(self, spectra: Spectra) -> np.ndarray:
-        """Return the mean coefficients of some clips, of shape (n_clips, n_mfcc)."""
+    def frames(self, spectra: Spectra) -> np.ndarray:
+        """Return the coefficients of some clips' frames, of shape (n_frames, n_mfcc)."""
         stft = self._stft()
         decibels = spectra.mel_db(stft, self._mel())
         transform = _filters.dct(self.n_mels, self.n_mfcc, self.dct_type, self.norm)
@@ -132,14 +132,14 @@ class MFCC(ClipTransformer):
         if self.lifter:
             order = np.arange(1, coefficients.shape[1] + 1, dtype=np.float32)
             coefficients *= 1 + self.lifter / 2 * np.sin(np.pi * order / self.lifter)
-        return spectra.mean(coefficients, stft)
+        return coefficients
 
     def get_feature_names_out(self, input_features=None) -> np.ndarray:
         """Return the names mfcc_0_mean, mfcc_1_mean, and so on."""
         return numbered("mfcc", min(self.n_mfcc, self.n_mels))
 
 
-class MelSpectrogram(ClipTransformer):
+class MelSpectrogram(MeanTransformer):
     """Power in the bands of a mel filter bank, the mean of each over time.
 
     Equal to `librosa.feature.melspectrogram`.
@@ -220,17 +220,16 @@ class MelSpectrogram(ClipTransformer):
         self.htk = htk
         self.norm = norm
 
-    def compute(self, spectra: Spectra) -> np.ndarray:
-        """Return the mean power of some clips' bands, of shape (n_clips, n_mels)."""
-        stft = self._stft()
-        return spectra.mean(spectra.mel(stft, self._mel(self.norm, float(self.power))), stft)
+    def frames(self, spectra: Spectra) -> np.ndarray:
+        """Return the power in the bands of some clips' frames, of shape (n_frames, n_mels)."""
+        return spectra.mel(self._stft(), self._mel(self.norm, float(self.power)))
 
     def get_feature_names_out(self, input_features=None) -> np.ndarray:
         """Return the names mel_0_mean, mel_1_mean, and so on."""
         return numbered("mel", self.n_mels)
 
 
-class Chroma(ClipTransformer):
+class Chroma(MeanTransformer):
     """Energy in the pitch classes, the mean of each over time.
 
     The power spectrum projected on `n_chroma` pitch classes, C first, each frame scaled to a
@@ -300,8 +299,8 @@ class Chroma(ClipTransformer):
         self.tuning = tuning
         self.n_chroma = n_chroma
 
-    def compute(self, spectra: Spectra) -> np.ndarray:
-        """Return the mean energy of some clips' pitch classes, of shape (n_clips, n_chroma)."""
+    def frames(self, spectra: Spectra) -> np.ndarray:
+        """Return the energy in the pitch classes of some clips' frames, (n_frames, n_chroma)."""
         stft = self._stft()
         power = spectra.power(stft)
         if self.tuning is None:
@@ -319,14 +318,14 @@ class Chroma(ClipTransformer):
             # A silent frame stays silent.
             length[length < np.finfo(np.float32).tiny] = 1
             classes /= length
-        return spectra.mean(classes, stft)
+        return classes
 
     def get_feature_names_out(self, input_features=None) -> np.ndarray:
         """Return the names chroma_0_mean (C), chroma_1_mean (C sharp), and so on."""
         return numbered("chroma", self.n_chroma)
 
 
-class SpectralContrast(ClipTransformer):
+class SpectralContrast(MeanTransformer):
     """Decibels between the peaks and the valleys of each octave, the mean over time.
 
     High where a voice is clear and harmonic, low where it is breathy or noisy [1]_. Equal to
@@ -405,20 +404,28 @@ class SpectralContrast(ClipTransformer):
         self.quantile = quantile
         self.linear = linear
 
-    def compute(self, spectra: Spectra) -> np.ndarray:
-        """Return the mean contrast of some clips' bands, of shape (n_clips, n_bands + 1)."""
-        stft = self._stft()
-        power = spectra.power(stft)
-        bands = _filters.octave_bands(
+    def check_settings(self) -> None:
+        """Raise `ValueError` for parameters that are wrong alone or do not fit together."""
+        super().check_settings()
+        self._bands()
+
+    def _bands(self) -> tuple[tuple[int, int, int], ...]:
+        return _filters.octave_bands(
             self.sr, self.n_fft, self.fmin, self.n_bands, float(self.quantile)
         )
+
+    def frames(self, spectra: Spectra) -> np.ndarray:
+        """Return the contrast in the bands of some clips' frames, (n_frames, n_bands + 1)."""
+        stft = self._stft()
+        power = spectra.power(stft)
+        bands = self._bands()
         valleys = np.empty((len(power), len(bands)), dtype=np.float32)
         peaks = np.empty_like(valleys)
         for k, (first, end, n_extreme) in enumerate(bands):
             valleys[:, k], peaks[:, k] = _extremes(power[:, first:end], n_extreme)
         if self.linear:
-            return spectra.mean(peaks - valleys, stft)
-        return spectra.mean(spectra.to_db(peaks, stft) - spectra.to_db(valleys, stft), stft)
+            return peaks - valleys
+        return spectra.to_db(peaks, stft) - spectra.to_db(valleys, stft)
 
     def get_feature_names_out(self, input_features=None) -> np.ndarray:
         """Return the names contrast_0_mean, contrast_1_mean, and so on."""

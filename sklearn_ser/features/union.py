@@ -11,6 +11,7 @@ from sklearn_ser.exceptions import OptionError
 from sklearn_ser.features._base import ClipTransformer
 from sklearn_ser.features._cache import FeatureCache
 from sklearn_ser.features._extraction import Batch, extract, iter_batches
+from sklearn_ser.features.sequences import SequenceTransformer
 
 __all__ = ["AudioFeatureUnion"]
 
@@ -161,6 +162,15 @@ class AudioFeatureUnion(FeatureUnion):
         rates = {name: transformer.sr for name, transformer in active.items()}
         if len(set(rates.values())) > 1:
             raise OptionError(f"The features have different rates, {rates}: give all the same sr.")
+        lengths = {
+            name: t.n_frames if isinstance(t, SequenceTransformer) else None
+            for name, t in active.items()
+        }
+        if len(set(lengths.values())) > 1:
+            raise OptionError(
+                f"Sequences join only with sequences of as many frames, not {lengths}: give all "
+                "the same n_frames, and leave out features that have none."
+            )
         clips = check_clips(X)
         for transformer in active.values():
             transformer._check(clips)

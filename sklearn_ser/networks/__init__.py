@@ -2,5 +2,14 @@
 
 from sklearn_ser.networks.ann import ANNClassifier
 from sklearn_ser.networks.base import NetworkClassifier
+from sklearn_ser.networks.cnn import CNNClassifier
+from sklearn_ser.networks.cnn_lstm import CNNLSTMClassifier
+from sklearn_ser.networks.lstm import LSTMClassifier
 
-__all__ = ["ANNClassifier", "NetworkClassifier"]
+__all__ = [
+    "ANNClassifier",
+    "CNNClassifier",
+    "CNNLSTMClassifier",
+    "LSTMClassifier",
+    "NetworkClassifier",
+]

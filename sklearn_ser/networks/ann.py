@@ -1,9 +1,7 @@
 """The fully connected network of the published TESS recipe."""
 
-import numpy as np
-
 from sklearn_ser._sklearn import between, one_of
-from sklearn_ser.networks.base import NetworkClassifier
+from sklearn_ser.networks.base import NetworkClassifier, Stack, check_sizes
 
 __all__ = ["ANNClassifier"]
 
@@ -100,28 +98,12 @@ class ANNClassifier(NetworkClassifier):
         self.verbose = verbose
 
     def _build(self, keras, input_shape, n_classes, seed):
-        if not all(isinstance(n, int | np.integer) and n > 0 for n in self.hidden_layer_sizes):
-            raise ValueError(
-                f"hidden_layer_sizes={self.hidden_layer_sizes!r} must be positive whole numbers."
-            )
-        layers = [keras.layers.Input(input_shape, name="features")]
+        check_sizes(hidden_layer_sizes=self.hidden_layer_sizes)
+        stack = Stack(keras, seed)
+        stack.add("Input", input_shape)
         for i, units in enumerate(self.hidden_layer_sizes):
-            layers.append(
-                keras.layers.Dense(
-                    int(units),
-                    activation=self.activation,
-                    kernel_initializer=keras.initializers.GlorotUniform(seed=seed()),
-                    name=f"dense_{i}",
-                )
-            )
-            if i and self.dropout:
-                layers.append(keras.layers.Dropout(self.dropout, seed=seed(), name=f"dropout_{i}"))
-        layers.append(
-            keras.layers.Dense(
-                n_classes,
-                activation="softmax",
-                kernel_initializer=keras.initializers.GlorotUniform(seed=seed()),
-                name="emotions",
-            )
-        )
-        return keras.Sequential(layers, name="ann")
+            stack.add("Dense", int(units), activation=self.activation)
+            if i:
+                stack.add("Dropout", self.dropout)
+        stack.add("Dense", n_classes, activation="softmax", name="emotions")
+        return stack.model("ann")

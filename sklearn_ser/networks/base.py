@@ -18,7 +18,7 @@ from sklearn_ser._sklearn import at_least, between, one_of, positive, validate_p
 from sklearn_ser.networks._keras import load_keras
 from sklearn_ser.networks._network import Network
 
-__all__ = ["NetworkClassifier"]
+__all__ = ["NetworkClassifier", "SequenceNetworkClassifier"]
 
 # Batches run in one call from Python into TensorFlow; more gained nothing, one costs a quarter.
 _STEPS_PER_CALL = 16
@@ -48,6 +48,10 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):
     def _build(self, keras: Any, input_shape: tuple[int, ...], n_classes: int, seed: Callable):
         """Return the network, a `keras.Model`; `seed()` gives a fresh seed for each layer."""
 
+    def _shape(self, X: np.ndarray) -> np.ndarray:
+        """Return X as the network takes it; here a row of numbers for each clip."""
+        return X.reshape(len(X), -1)
+
     def fit(
         self, X, y, sample_weight=None, *, groups=None, validation_data=None, on_epoch=None
     ) -> "NetworkClassifier":
@@ -55,7 +59,7 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):
 
         Parameters
         ----------
-        X : array-like of shape (n_clips, n_features)
+        X : array-like of shape (n_clips, n_features) or (n_clips, n_frames, n_channels)
         y : array-like of shape (n_clips,)
             Emotions.
         sample_weight : array-like of shape (n_clips,), default=None
@@ -73,7 +77,8 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):
         self : NetworkClassifier
         """
         validate_params(self)
-        X, y = validate_data(self, X, y, dtype=np.float32)
+        X, y = validate_data(self, X, y, dtype=np.float32, allow_nd=True)
+        X = self._shape(X)
         check_classification_targets(y)
         self.classes_, codes = np.unique(y, return_inverse=True)
         if len(self.classes_) < 2:
@@ -105,7 +110,7 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):
         return self
 
     def _encode_validation(self, X, y) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        X = validate_data(self, X, dtype=np.float32, reset=False)
+        X = self._shape(validate_data(self, X, dtype=np.float32, allow_nd=True, reset=False))
         y = np.asarray(y)
         known = np.isin(y, self.classes_)  # what the network cannot answer says nothing of it
         codes = np.searchsorted(self.classes_, y[known])
@@ -149,6 +154,11 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):
             shuffle=False,  # the batches shuffle themselves, from their own seed
             verbose=0,
         )
+        if not np.isfinite(recorder.rows[-1]["loss"]):
+            raise ValueError(
+                f"Training diverged: the loss is {recorder.rows[-1]['loss']} after epoch "
+                f"{len(recorder.rows)}. Lower learning_rate={self.learning_rate}."
+            )
         self.history_rows_ = recorder.rows
         self.n_epochs_ = len(recorder.rows)
         self.best_epoch_ = self._best_epoch()
@@ -173,14 +183,14 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):
 
         Parameters
         ----------
-        X : array-like of shape (n_clips, n_features)
+        X : array-like of shape (n_clips, n_features) or (n_clips, n_frames, n_channels)
 
         Returns
         -------
         probabilities : ndarray of shape (n_clips, n_classes)
         """
         check_is_fitted(self)
-        X = validate_data(self, X, dtype=np.float32, reset=False)
+        X = self._shape(validate_data(self, X, dtype=np.float32, allow_nd=True, reset=False))
         return self.network_.predict_proba(X)
 
     def predict(self, X) -> np.ndarray:
@@ -188,7 +198,7 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):
 
         Parameters
         ----------
-        X : array-like of shape (n_clips, n_features)
+        X : array-like of shape (n_clips, n_features) or (n_clips, n_frames, n_channels)
 
         Returns
         -------
@@ -200,7 +210,56 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.non_deterministic = self.random_state is None
+        tags.input_tags.three_d_array = True
         return tags
+
+
+class SequenceNetworkClassifier(NetworkClassifier):
+    """Base of the networks that run over a sequence; plain rows become (n_features, 1)."""
+
+    def _shape(self, X: np.ndarray) -> np.ndarray:
+        return X if X.ndim == 3 else X.reshape(len(X), -1, 1)
+
+
+class Stack:
+    """The layers of a network in the making: named in order, each with a seed of its own.
+
+    Parameters
+    ----------
+    keras : module
+    seed : callable
+        Gives a fresh seed.
+    """
+
+    def __init__(self, keras: Any, seed: Callable[[], int]):
+        self.keras = keras
+        self.seed = seed
+        self.layers: list[Any] = []
+
+    def add(self, kind: str, *arguments: Any, **how: Any) -> None:
+        """Add a layer of a kind of `keras.layers`, seeding whatever it draws at random."""
+        initializers = self.keras.initializers
+        if kind in ("Dense", "Conv1D", "LSTM"):
+            how["kernel_initializer"] = initializers.GlorotUniform(seed=self.seed())
+        if kind == "LSTM":
+            how["recurrent_initializer"] = initializers.Orthogonal(seed=self.seed())
+        if kind == "Dropout":
+            if not arguments[0]:
+                return  # a share of nothing is no layer
+            how["seed"] = self.seed()
+        how.setdefault("name", f"{kind.lower()}_{len(self.layers)}")
+        self.layers.append(getattr(self.keras.layers, kind)(*arguments, **how))
+
+    def model(self, name: str) -> Any:
+        """Return the network."""
+        return self.keras.Sequential(self.layers, name=name)
+
+
+def check_sizes(**sizes: Any) -> None:
+    """Raise `ValueError` for a list of layer sizes that are not positive whole numbers."""
+    for name, values in sizes.items():
+        if not all(isinstance(n, int | np.integer) and n > 0 for n in values):
+            raise ValueError(f"{name}={values!r} must be positive whole numbers.")
 
 
 def _make_recorder(keras, epochs: int, verbose: int, on_epoch: Callable | None):
