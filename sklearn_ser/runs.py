@@ -6,12 +6,8 @@
 
 import hashlib
 import json
-import os
-import shutil
-import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -28,9 +24,9 @@ from sklearn_ser.evaluation import Parts, divide, score
 from sklearn_ser.evaluation.figures import draw_confusion_matrix, draw_training_curves
 from sklearn_ser.evaluation.report import write_report
 from sklearn_ser.evaluation.splits import groups_of
-from sklearn_ser.exceptions import CorpusError, OptionError, OutputError
+from sklearn_ser.exceptions import CorpusError
 from sklearn_ser.networks import NetworkClassifier
-from sklearn_ser.persistence import find_model, load_pipeline, read_card, save_pipeline, umask
+from sklearn_ser.persistence import find_model, load_pipeline, read_card, save_pipeline
 from sklearn_ser.pipelines import (
     RECIPES,
     check_on_error,
@@ -40,6 +36,7 @@ from sklearn_ser.pipelines import (
     set_pipeline_params,
     with_tail,
 )
+from sklearn_ser.run_folders import new_folder, writing
 from sklearn_ser.search import SearchResult, divide_grid, grid_search
 
 __all__ = ["RunOptions", "evaluate_run", "fit_run", "search_run"]
@@ -115,7 +112,7 @@ def fit_run(options: RunOptions, on_progress: Progress | None = None) -> dict[st
     pipeline = _make_pipeline(options)
     table = load_data(options.data)
     _divide(table, options)  # what is wrong with the split is said before the work of extraction
-    with _new_folder(options) as (folder, out):
+    with new_folder(options.out, _run_name(options)) as (folder, out):
         corpus = _read(pipeline, table, options, progress)
         parts = _divide(corpus.table, options)
         return _fit_and_write(pipeline, corpus, parts, options, folder, out, progress, started)
@@ -151,7 +148,7 @@ def search_run(
     table = load_data(options.data)
     _divide(table, options)  # what is wrong with the split is said before the work of extraction
     heads, _ = divide_grid(grid)
-    with _new_folder(options) as (folder, out):
+    with new_folder(options.out, _run_name(options)) as (folder, out):
         first = set_pipeline_params(clone(pipeline), heads[0])
         corpus = _read(first, table, options, progress)
         ready = {_setting(first): corpus.matrix}
@@ -365,7 +362,7 @@ def _fit_and_write(
     }
     refitted = _refit(pipeline, corpus, parts, progress) if options.refit else fitted
     card = _describe_run(corpus, parts, options, metrics)
-    with _writing(out):
+    with writing(out):
         _write_predictions(folder / "predictions.csv", fitted, corpus, parts, predictions["test"])
         _draw_figures(folder, fitted, corpus, parts, predictions["test"], options)
         seen = corpus.checksums[np.setdiff1d(np.arange(len(corpus.table)), parts.test)]
@@ -515,76 +512,13 @@ def _notes(card: Mapping[str, Any]) -> list[str]:
     return notes
 
 
+def _run_name(options: RunOptions) -> str:
+    return f"{options.clf}-{data_name(options.data)}"
+
+
 def data_name(data: str) -> str:
     """Return what to call the data in names of runs: no path of this machine."""
     return "+".join(Path(part.strip()).stem or "data" for part in data.split(","))
-
-
-@contextmanager
-def _new_folder(options: RunOptions):
-    """Give a hidden folder to write in, which takes its own name when all is done.
-
-    Yields
-    ------
-    folder, out : Path
-        Where to write, and where it will be in the end.
-    """
-    try:
-        folder, out = _reserve_default(options) if options.out is None else _reserve(options.out)
-    except OSError as error:
-        raise OptionError(
-            f"{options.out or 'artifacts'} cannot be written ({error.strerror}): choose another "
-            "--out."
-        ) from error
-    try:
-        yield folder, out
-        with _writing(out):
-            os.chmod(folder, 0o777 & ~umask())
-            os.replace(folder, out)
-    except BaseException:
-        shutil.rmtree(folder, ignore_errors=True)
-        raise
-
-
-def _reserve(out: Path) -> tuple[Path, Path]:
-    """Return a folder to write in beside the one the user named, and that one."""
-    out = out.expanduser()
-    if out.is_symlink() or (out.exists() and (not out.is_dir() or any(out.iterdir()))):
-        raise OptionError(f"{out} exists already: choose another --out, or remove it first.")
-    if out.resolve() == Path.cwd():
-        raise OptionError(f"{out} is the folder you are in: choose another --out.")
-    out.parent.mkdir(parents=True, exist_ok=True)
-    return Path(tempfile.mkdtemp(dir=out.parent, prefix=f".{out.name}.")), out
-
-
-def _reserve_default(options: RunOptions) -> tuple[Path, Path]:
-    """Return the same for a name of our own, which no other run of this second may have."""
-    stamp = time.strftime("%Y%m%d-%H%M%S")
-    name = f"{options.clf}-{data_name(options.data)}-{stamp}"
-    Path("artifacts").mkdir(exist_ok=True)
-    for out in (Path("artifacts", name + more) for more in ("", *(f"-{n}" for n in range(2, 99)))):
-        folder = out.with_name(f".{out.name}.partial")
-        try:
-            folder.mkdir()
-        except FileExistsError:
-            continue
-        if not out.exists():
-            return folder, out
-        folder.rmdir()
-    raise OptionError(f"artifacts/{name} exists many times over: name a folder with --out.")
-
-
-@contextmanager
-def _writing(out: Path):
-    """Turn the operating system's refusal to write into a sentence that names the run."""
-    try:
-        yield
-    except OSError as error:
-        reason = error.strerror or getattr(error.__cause__, "strerror", None) or error
-        raise OutputError(
-            f"{out} cannot be written ({reason}): free some space or choose "
-            "another --out. Nothing was left behind."
-        ) from error
 
 
 def _silent(stage: str, done: int, total: int, detail: str) -> None:

@@ -14,8 +14,16 @@ import pandas as pd
 import pytest
 import soundfile
 
-from sklearn_ser import MFCC, AudioFeatureUnion, AudioLoader, Chroma, make_pipeline, save_pipeline
-from sklearn_ser import audio as audio_module
+from sklearn_ser import (
+    MFCC,
+    AudioFeatureUnion,
+    AudioLoader,
+    Chroma,
+    audio,
+    decoding,
+    make_pipeline,
+    save_pipeline,
+)
 from sklearn_ser.features import _cache
 from sklearn_ser.features._cache import FeatureCache
 from tests.conftest import SR, voice
@@ -35,8 +43,8 @@ def paths(tmp_path):
 def decoded(monkeypatch):
     """The names of the clips decoded so far."""
     names = []
-    decode = audio_module._decode
-    monkeypatch.setattr(audio_module, "_decode", lambda *a: names.append(a[2]) or decode(*a))
+    decode = decoding._decode
+    monkeypatch.setattr(decoding, "_decode", lambda *a: names.append(a[2]) or decode(*a))
     return names
 
 
@@ -115,7 +123,8 @@ def test_the_version_of_the_code_is_that_of_its_files(monkeypatch, tmp_path):
     here = _cache.code_version()
     copy = tmp_path / "features"
     shutil.copytree(os.path.dirname(_cache.__file__), copy)
-    shutil.copy(audio_module.__file__, tmp_path / "audio.py")
+    shutil.copy(decoding.__file__, tmp_path / "decoding.py")
+    shutil.copy(audio.__file__, tmp_path / "audio.py")
     monkeypatch.setattr(_cache, "__file__", str(copy / "_cache.py"))
     assert _cache.code_version.__wrapped__() == here
     (copy / "spectral.py").write_text((copy / "spectral.py").read_text() + "\n# changed")
@@ -296,9 +305,9 @@ def test_a_killed_table_goes_on_where_it_was(paths, tmp_path, monkeypatch, decod
         decoded.append(name)
         return decode(source, settings, name)
 
-    decode = audio_module._decode
+    decode = decoding._decode
     with monkeypatch.context() as dying:
-        dying.setattr(audio_module, "_decode", dies)
+        dying.setattr(decoding, "_decode", dies)
         with pytest.raises(KilledError):
             run(*how)
     assert not (tmp_path / "t.parquet").exists()

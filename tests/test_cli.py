@@ -428,11 +428,11 @@ def test_grid_search(little_corpus, tmp_path):
 
 
 def test_grid_search_decodes_each_clip_once(little_corpus, tmp_path, monkeypatch):
-    from sklearn_ser import audio
+    from sklearn_ser import decoding
 
     decoded = []
-    decode = audio._decode
-    monkeypatch.setattr(audio, "_decode", lambda *a: decoded.append(a[2]) or decode(*a))
+    decode = decoding._decode
+    monkeypatch.setattr(decoding, "_decode", lambda *a: decoded.append(a[2]) or decode(*a))
     how = ("--data", little_corpus, "--features", "mfcc", "--n-jobs", 1)
     run("grid-search", *how, "--param", "clf__C=1,10,100", "--out", tmp_path / "a")
     assert (len(decoded), len(set(decoded))) == (24, 24)

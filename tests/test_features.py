@@ -15,8 +15,8 @@ from sklearn_ser import (
     Chroma,
     MelSpectrogram,
     SpectralContrast,
+    decoding,
 )
-from sklearn_ser import audio as audio_module
 from sklearn_ser.audio import load_audio
 from sklearn_ser.exceptions import AudioError
 from sklearn_ser.features import _spectrum
@@ -192,8 +192,8 @@ def test_the_union_is_scikit_learns():
 def test_one_decoding_and_one_spectrum_per_clip(wav, monkeypatch):
     paths = [str(wav(f"{i}.wav")) for i in range(3)]
     decoded, transformed = [], []
-    decode, power = audio_module._decode, _spectrum._pad
-    monkeypatch.setattr(audio_module, "_decode", lambda *a: decoded.append(a[2]) or decode(*a))
+    decode, power = decoding._decode, _spectrum._pad
+    monkeypatch.setattr(decoding, "_decode", lambda *a: decoded.append(a[2]) or decode(*a))
     monkeypatch.setattr(_spectrum, "_pad", lambda *a: transformed.append(1) or power(*a))
     AudioFeatureUnion(FOUR).fit_transform(AudioLoader().transform(paths))
     assert decoded == paths
