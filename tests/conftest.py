@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from joblib.externals.loky import reusable_executor
 
 SR = 22050
 
@@ -23,6 +24,18 @@ def _own_configuration(tmp_path, monkeypatch):
     """Keep what tests write out of the folders of whoever runs them."""
     monkeypatch.setenv("SKLEARN_SER_CONFIG", str(tmp_path / "config"))
     monkeypatch.setenv("SKLEARN_SER_CACHE", str(tmp_path / "cache"))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _no_idle_workers():
+    """Stop joblib's worker processes after each module.
+
+    They end by themselves after five idle minutes, and a search that begins in that very moment may
+    wait for them for ever.
+    """
+    yield
+    if reusable_executor._executor is not None:
+        reusable_executor._executor.shutdown(wait=True, kill_workers=True)
 
 
 @pytest.fixture(scope="session")
