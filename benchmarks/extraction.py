@@ -52,7 +52,7 @@ def main() -> None:
         union = AudioFeatureUnion([(name, FEATURES[name]()) for name in names])
         return lambda batch: union.transform(loader.transform(batch))
 
-    four = list(FEATURES)
+    four = list(theirs)
     batches = [paths[i : i + 50] for i in range(0, len(paths), 50)]
     results: dict = {"data": arguments.data, "n_clips": len(paths), "ms_per_clip": {}}
     for label, names in [*((name, [name]) for name in four), ("all four", four)]:
