@@ -123,7 +123,6 @@ ORDER = [
     {"pipelines"},
     {"evaluation", "search"},
     {"persistence"},
-    {"run_folders"},
     {"runs", "feature_tables"},
     {"inference"},
     {"server", "cli"},

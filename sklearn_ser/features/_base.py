@@ -30,6 +30,8 @@ MEL_CONSTRAINTS: dict = {
     "htk": ["boolean"],
 }
 
+_SOUND_SETTINGS: set[tuple] = set()
+
 
 class ClipTransformer(TransformerMixin, BaseEstimator):
     """Base of the transformers that turn each clip, by itself, into numbers.
@@ -81,7 +83,7 @@ class ClipTransformer(TransformerMixin, BaseEstimator):
         return keep_index(self, extract([(self, None)], clips), clips.index)
 
     def _check(self, X) -> Clips:
-        self.check_settings()
+        self.check_settings_once()
         clips = check_clips(X)
         if clips.sr is not None and clips.sr != self.sr:
             raise OptionError(
@@ -89,6 +91,24 @@ class ClipTransformer(TransformerMixin, BaseEstimator):
                 "set both alike, as make_pipeline(..., sr=...) does."
             )
         return clips
+
+    def check_settings_once(self) -> None:
+        """Do as `check_settings`, unless these very settings were found sound before.
+
+        The checks take longer than some features of a short clip.
+        """
+        own = ((k, type(v), v) for k, v in vars(self).items() if not k.startswith("_"))
+        setting = (type(self), *own)
+        try:
+            known = setting in _SOUND_SETTINGS
+        except TypeError:  # a list or an array among them
+            self.check_settings()
+            return
+        if not known:
+            self.check_settings()
+            if len(_SOUND_SETTINGS) >= 1000:
+                _SOUND_SETTINGS.clear()
+            _SOUND_SETTINGS.add(setting)
 
     def check_settings(self) -> None:
         """Raise `ValueError` for parameters that are wrong alone or do not fit together."""

@@ -1,0 +1,94 @@
+"""What `evaluate` does: score a saved pipeline on a corpus."""
+
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sklearn_ser.corpora import load_data
+from sklearn_ser.evaluation import score
+from sklearn_ser.exceptions import CorpusError
+from sklearn_ser.persistence import find_model, load_pipeline
+from sklearn_ser.runs.corpus import read_corpus
+from sklearn_ser.runs.options import Progress, RunOptions, silent
+from sklearn_ser.runs.write import SEEN_CLIPS
+
+__all__ = ["evaluate_run"]
+
+
+def evaluate_run(
+    model: Path,
+    data: str,
+    *,
+    trust: bool = False,
+    n_jobs: int | None = None,
+    on_error: str = "stop",
+    cache: Path | None = None,
+    on_progress: Progress | None = None,
+) -> tuple[dict[str, Any], list[str]]:
+    """Score a saved pipeline on a corpus.
+
+    Parameters
+    ----------
+    model : Path
+        A run's folder or a model file.
+    data : str
+        As for `fit`.
+    trust : bool, default=False
+        Whether to load a joblib file that was not written here.
+    n_jobs : int, default=None
+    on_error : {"stop", "skip"}, default="stop"
+    cache : Path, default=None
+        Folder of the feature cache; `None` keeps no features.
+    on_progress : callable, default=None
+
+    Returns
+    -------
+    metrics : dict
+        As in metrics.json; there is no training part.
+    notes : list of str
+        What the reader of the scores must know.
+    """
+    started = time.perf_counter()
+    pipeline = load_pipeline(model, trust=trust)
+    pipeline.named_steps["features"].set_params(n_jobs=n_jobs, cache_dir=cache)
+    options = RunOptions(data, n_jobs=n_jobs, on_error=on_error)
+    corpus = read_corpus(pipeline, load_data(data), options, on_progress or silent)
+    known = np.isin(corpus.emotions, pipeline.classes_.astype(str))
+    notes = []
+    if not known.all():
+        names = ", ".join(sorted(set(corpus.emotions[~known])))
+        notes.append(
+            f"{(~known).sum()} clips are left out: the model does not know {names}; it knows "
+            f"{', '.join(map(str, pipeline.classes_))}."
+        )
+    if not known.any():
+        raise CorpusError(f"No clip of {data} has an emotion that the model knows: {notes[0]}")
+    split = "none"
+    n_seen = int(np.isin(corpus.checksums[known], _seen_clips(model)).sum())
+    if n_seen:
+        split = "seen in training"
+        notes.append(
+            f"{n_seen} of these {known.sum()} clips were seen in training, so the scores say "
+            "little about new clips. Those of the run itself do."
+        )
+    predicted = pipeline[2:].predict(corpus.matrix[known]).astype(str)
+    metrics = score(corpus.emotions[known], predicted) | {
+        "split": split,
+        "n_train": 0,
+        "n_validation": 0,
+        "n_test": int(known.sum()),
+        "train": None,
+        "validation": None,
+        "skipped": corpus.skipped,
+        "seconds": time.perf_counter() - started,
+        "run": str(model),
+    }
+    return metrics, notes
+
+
+def _seen_clips(model: Path) -> list[str]:
+    """Return the checksums of the clips a run has trained with, where they lie beside the model."""
+    file = find_model(model).with_name(SEEN_CLIPS)
+    return file.read_text(encoding="ascii").split() if file.exists() else []

@@ -1,0 +1,270 @@
+"""What `fit` and `grid-search` do. The pipeline a run saves is the one its scores belong to."""
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sklearn.base import clone
+from sklearn.pipeline import Pipeline
+from threadpoolctl import threadpool_limits
+
+from sklearn_ser.corpora import load_data
+from sklearn_ser.evaluation import Parts, divide, score
+from sklearn_ser.evaluation.splits import groups_of
+from sklearn_ser.exceptions import CorpusError
+from sklearn_ser.networks import NetworkClassifier
+from sklearn_ser.pipelines import (
+    RECIPES,
+    check_on_error,
+    make_pipeline,
+    set_pipeline_params,
+    with_tail,
+)
+from sklearn_ser.runs.corpus import RunCorpus, feature_setting, read_corpus
+from sklearn_ser.runs.folder import new_folder, writing
+from sklearn_ser.runs.options import Progress, RunOptions, data_name, silent
+from sklearn_ser.runs.write import write_run
+from sklearn_ser.search import SearchResult, divide_grid, grid_search
+
+__all__ = ["fit_run", "search_run"]
+
+
+def fit_run(options: RunOptions, on_progress: Progress | None = None) -> dict[str, Any]:
+    """Fit a pipeline, score it on clips it has not seen, and write the run's folder.
+
+    Parameters
+    ----------
+    options : RunOptions
+    on_progress : callable, default=None
+        Called with the stage, the steps done, their total, and a detail.
+
+    Returns
+    -------
+    metrics : dict
+        What is in metrics.json.
+
+    Raises
+    ------
+    SerError
+        If options, data or audio are wrong; nothing is written then.
+    OSError
+        If the folder cannot be written.
+    """
+    started = time.perf_counter()
+    progress = on_progress or silent
+    pipeline = _make_pipeline(options)
+    table = load_data(options.data)
+    _divide(table, options)  # what is wrong with the split is said before the work of extraction
+    with new_folder(options.out, _run_name(options)) as (folder, out):
+        corpus = read_corpus(pipeline, table, options, progress)
+        parts = _divide(corpus.table, options)
+        return _fit_and_write(pipeline, corpus, parts, options, folder, out, progress, started)
+
+
+def search_run(
+    options: RunOptions,
+    grid: Mapping[str, Sequence[Any]] | None = None,
+    *,
+    n_folds: int = 5,
+    on_progress: Progress | None = None,
+) -> dict[str, Any]:
+    """Search the training part for the best parameters, then do as `fit_run` with them.
+
+    Parameters
+    ----------
+    options : RunOptions
+        `split` is both how the test part is set aside and how the folds of the search are made.
+    grid : mapping of str to sequence, default=None
+        What to try; `None` takes the recipe's own grid.
+    n_folds : int, default=5
+    on_progress : callable, default=None
+
+    Returns
+    -------
+    metrics : dict
+        What is in metrics.json; its key `search` tells about the search.
+    """
+    started = time.perf_counter()
+    progress = on_progress or silent
+    pipeline = _make_pipeline(options)
+    grid = grid or RECIPES[options.clf].grid
+    table = load_data(options.data)
+    _divide(table, options)  # what is wrong with the split is said before the work of extraction
+    heads, _ = divide_grid(grid)
+    with new_folder(options.out, _run_name(options)) as (folder, out):
+        first = set_pipeline_params(clone(pipeline), heads[0])
+        corpus = read_corpus(first, table, options, progress)
+        ready = {feature_setting(first): corpus.matrix}
+        parts = _divide(corpus.table, options)
+
+        def extract(candidate: Pipeline) -> np.ndarray:
+            if (setting := feature_setting(candidate)) in ready:
+                return ready.pop(setting)
+            return read_corpus(
+                candidate, corpus.table, replace(options, on_error="stop"), progress
+            ).matrix
+
+        # The search never sees the test part.
+        rows = np.sort(np.concatenate([parts.train, parts.validation]))
+        groups, by = _fold_groups(corpus.table.iloc[rows], options.split)
+        result = grid_search(
+            pipeline,
+            extract,
+            corpus.emotions,
+            grid,
+            rows=rows,
+            groups=groups,
+            n_folds=n_folds,
+            n_jobs=options.n_jobs,
+            seed=options.seed,
+            on_progress=lambda done, total: progress("candidates", done, total, ""),
+        )
+        corpus.matrix = result.matrix
+        result.cv_results.to_csv(folder / "cv_results.csv", index=False)
+        best = replace(options, params={**options.params, **result.best_params})
+        told = {"search": _describe_search(result, by)}
+        pipeline = _make_pipeline(best)
+        return _fit_and_write(pipeline, corpus, parts, best, folder, out, progress, started, told)
+
+
+def _make_pipeline(options: RunOptions) -> Pipeline:
+    check_on_error(options.on_error)
+    pipeline = make_pipeline(
+        options.clf,
+        options.features,
+        n_jobs=options.n_jobs,
+        random_state=options.seed,
+        **options.params,
+    )
+    pipeline.named_steps["features"].set_params(cache_dir=options.cache)
+    return pipeline
+
+
+def _divide(table: pd.DataFrame, options: RunOptions) -> Parts:
+    return divide(
+        table,
+        options.split,
+        test_size=options.test_size,
+        validation_size=options.validation_size,
+        seed=options.seed,
+    )
+
+
+def _fold_groups(table: pd.DataFrame, split: str) -> tuple[np.ndarray | None, str]:
+    """Return what the folds of a search must not share, and its name."""
+    for column in ("speaker", "text"):
+        if column in split or (column == "text" and split != "random"):
+            try:
+                return groups_of(table, column), column
+            except CorpusError:
+                continue  # one speaker is left to train on: texts are the next best
+    return None, "random"
+
+
+def _fit_and_write(
+    pipeline: Pipeline,
+    corpus: RunCorpus,
+    parts: Parts,
+    options: RunOptions,
+    folder: Path,
+    out: Path,
+    progress: Progress,
+    started: float,
+    more: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    fit_started = time.perf_counter()
+    fitted = _fit(pipeline, corpus, parts, progress)
+    fit_seconds = time.perf_counter() - fit_started
+    predictions = {
+        name: fitted[2:].predict(corpus.matrix[rows]).astype(str)
+        for name, rows in asdict(parts).items()
+        if name in ("train", "validation", "test") and len(rows)
+    }
+    scores = {
+        name: score(corpus.emotions[getattr(parts, name)], predicted)
+        for name, predicted in predictions.items()
+    }
+    metrics: dict[str, Any] = scores["test"] | {
+        "split": parts.split,
+        "validation_by": parts.validation_by,
+        "n_train": len(parts.train),
+        "n_validation": len(parts.validation),
+        "n_test": len(parts.test),
+        "train": scores["train"],
+        "validation": scores.get("validation"),
+        "classifier": options.clf,
+        "seed": options.seed,
+        "skipped": corpus.skipped,
+        "seconds_fit": fit_seconds,
+        **(more or {}),
+    }
+    saved = _refit(pipeline, corpus, parts, progress) if options.refit else fitted
+    with writing(out):
+        return write_run(
+            folder,
+            out,
+            corpus=corpus,
+            parts=parts,
+            options=options,
+            fitted=fitted,
+            saved=saved,
+            metrics=metrics,
+            predicted=predictions["test"],
+            started=started,
+        )
+
+
+def _fit(pipeline: Pipeline, corpus: RunCorpus, parts: Parts, progress: Progress) -> Pipeline:
+    """Fit scaler and classifier on the training part alone."""
+    X, y = corpus.matrix, corpus.emotions
+    scale, clf = clone(pipeline.named_steps["scale"]), clone(pipeline.named_steps["clf"])
+    X_train = scale.fit_transform(X[parts.train])
+    if isinstance(clf, NetworkClassifier):
+        how: dict[str, Any] = {"on_epoch": lambda row: _tell_epoch(row, clf.epochs, progress)}
+        if len(parts.validation):
+            X_validation = scale.transform(X[parts.validation])
+            how["validation_data"] = (X_validation, y[parts.validation])
+        else:
+            clf.set_params(validation_fraction=0)
+        clf.fit(X_train, y[parts.train], **how)
+    else:
+        progress("fit", 0, 1, "")
+        # Two BLAS threads on two busy cores can take a minute for what one does in a second.
+        with threadpool_limits(1, user_api="blas"):
+            clf.fit(X_train, y[parts.train])
+        progress("fit", 1, 1, "")
+    return with_tail(pipeline, scale, clf)
+
+
+def _refit(pipeline: Pipeline, corpus: RunCorpus, parts: Parts, progress: Progress) -> Pipeline:
+    """Fit on every clip; a network still spares a validation part to choose its epoch."""
+    everything = np.arange(len(corpus.table))
+    if len(parts.validation) and isinstance(pipeline.named_steps["clf"], NetworkClassifier):
+        train = np.setdiff1d(everything, parts.validation)
+        return _fit(pipeline, corpus, replace(parts, train=train), progress)
+    none = everything[:0]
+    return _fit(pipeline, corpus, replace(parts, train=everything, validation=none), progress)
+
+
+def _tell_epoch(row: dict, epochs: int, progress: Progress) -> None:
+    detail = f"accuracy {row['accuracy']:.3f}"
+    if "val_loss" in row:
+        detail += f", validation {row['val_accuracy']:.3f}, loss {row['val_loss']:.3f}"
+    progress("epochs", row["epoch"], epochs, detail)
+
+
+def _describe_search(result: SearchResult, by: str) -> dict[str, Any]:
+    return {
+        "best_params": {name: repr(value) for name, value in result.best_params.items()},
+        "best_uar": result.best_score,
+        "n_candidates": len(result.cv_results),
+        "folds_by": by,
+    }
+
+
+def _run_name(options: RunOptions) -> str:
+    return f"{options.clf}-{data_name(options.data)}"

@@ -1,0 +1,163 @@
+"""What a run leaves in its folder: pipeline and card, scores, predictions, figures, report."""
+
+import json
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sklearn.pipeline import Pipeline
+
+from sklearn_ser.evaluation import Parts
+from sklearn_ser.evaluation.figures import draw_confusion_matrix, draw_training_curves
+from sklearn_ser.evaluation.report import write_report
+from sklearn_ser.networks import NetworkClassifier
+from sklearn_ser.persistence import read_card, save_pipeline
+from sklearn_ser.runs.corpus import RunCorpus
+from sklearn_ser.runs.options import RunOptions, data_name
+
+__all__ = ["SEEN_CLIPS", "write_run"]
+
+SEEN_CLIPS = "seen_clips.txt"  # checksums of the clips a run has trained with
+
+
+def write_run(
+    folder: Path,
+    out: Path,
+    *,
+    corpus: RunCorpus,
+    parts: Parts,
+    options: RunOptions,
+    fitted: Pipeline,
+    saved: Pipeline,
+    metrics: Mapping[str, Any],
+    predicted: np.ndarray,
+    started: float,
+) -> dict[str, Any]:
+    """Write all that a run leaves.
+
+    Parameters
+    ----------
+    folder, out : Path
+        Where to write, and where the folder will be in the end.
+    corpus : RunCorpus
+    parts : Parts
+    options : RunOptions
+    fitted : Pipeline
+        The pipeline the scores belong to.
+    saved : Pipeline
+        The pipeline to save: the same, or with `refit` its sibling fitted on every clip.
+    metrics : mapping
+        The scores.
+    predicted : ndarray of shape (n_test,)
+        The emotions predicted for the test part.
+    started : float
+        When the run began, by `time.perf_counter`.
+
+    Returns
+    -------
+    metrics : dict
+        The scores with the run's `seconds` and its folder, as in metrics.json.
+    """
+    card = _describe_run(corpus, parts, options, metrics)
+    _write_predictions(folder / "predictions.csv", fitted, corpus, parts, predicted)
+    _draw_figures(folder, fitted, corpus, parts, predicted, options)
+    seen = np.arange(len(corpus.table))
+    if not options.refit:
+        seen = np.setdiff1d(seen, parts.test)
+    checksums = "\n".join(sorted(corpus.checksums[seen]))
+    (folder / SEEN_CLIPS).write_text(checksums + "\n", encoding="ascii")
+    save_pipeline(saved, folder / "pipeline.joblib", card)
+    metrics = {**metrics, "seconds": time.perf_counter() - started, "run": str(out)}
+    text = json.dumps(metrics, indent=2, ensure_ascii=False)
+    (folder / "metrics.json").write_text(text, encoding="utf-8")
+    title = f"{options.clf} on {data_name(options.data)}"
+    write_report(folder / "report.html", title, metrics, read_card(folder), _notes(card))
+    return metrics
+
+
+def _draw_figures(
+    folder: Path,
+    fitted: Pipeline,
+    corpus: RunCorpus,
+    parts: Parts,
+    predicted: np.ndarray,
+    options: RunOptions,
+) -> None:
+    figures = folder / "figures"
+    figures.mkdir()
+    draw_confusion_matrix(
+        corpus.emotions[parts.test],
+        predicted,
+        figures / "confusion_matrix.png",
+        f"{options.clf}, {parts.split} split",
+    )
+    clf = fitted.named_steps["clf"]
+    if isinstance(clf, NetworkClassifier):
+        clf.history_.to_csv(folder / "history.csv", index=False)
+        draw_training_curves(clf.history_, clf.best_epoch_, figures / "training_curves.png")
+
+
+def _write_predictions(
+    path: Path, fitted: Pipeline, corpus: RunCorpus, parts: Parts, predicted: np.ndarray
+) -> None:
+    """Write a row per test clip: path, truth, prediction, and each emotion's probability."""
+    table = pd.DataFrame(
+        {
+            "path": corpus.table["path"].to_numpy()[parts.test],
+            "truth": corpus.emotions[parts.test],
+            "prediction": predicted,
+        }
+    )
+    probabilities = fitted[2:].predict_proba(corpus.matrix[parts.test])
+    for i, emotion in enumerate(fitted.classes_):
+        table[f"p_{emotion}"] = probabilities[:, i]
+    table.to_csv(path, index=False)
+
+
+def _describe_run(
+    corpus: RunCorpus, parts: Parts, options: RunOptions, metrics: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return what the card says beyond the pipeline itself: data, split, scores."""
+    table = corpus.table
+    split: dict[str, Any] = {
+        "kind": parts.split,
+        "seed": options.seed,
+        "test_size": options.test_size,
+        "validation_size": options.validation_size,
+        "validation_by": parts.validation_by,
+        "n_train": len(parts.train),
+        "n_validation": len(parts.validation),
+        "n_test": len(parts.test),
+    }
+    for column in ("speaker", "text"):
+        if column in parts.split:
+            split[f"test_{column}s"] = sorted(set(table[column].iloc[parts.test].astype(str)))
+    return {
+        "recipe": options.clf,
+        "parameters": {name: repr(value) for name, value in options.params.items()},
+        "data": {
+            "name": data_name(options.data),
+            "n_clips": len(table),
+            "emotions": {str(k): int(v) for k, v in table["emotion"].value_counts().items()},
+            "fingerprint": corpus.fingerprint,
+            "skipped": corpus.skipped,
+        },
+        "split": split,
+        "scores": {name: metrics[name] for name in ("accuracy", "uar", "macro_f1")},
+        "refit": options.refit,
+    } | ({"search": metrics["search"]} if "search" in metrics else {})
+
+
+def _notes(card: Mapping[str, Any]) -> list[str]:
+    notes = []
+    if card["refit"]:
+        notes.append(
+            "The saved pipeline was fitted again on every clip after these scores were taken: "
+            "they belong to its sibling, fitted on the training part alone."
+        )
+    if card["data"]["skipped"]:
+        notes.append(f"{len(card['data']['skipped'])} clips could not be read and are left out.")
+    return notes
