@@ -47,7 +47,6 @@ def _start_quietly() -> Iterator[None]:
     TensorFlow reports missing graphics cards before it has read its own log level.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
     standard_error = os.dup(2)
     nowhere = os.open(os.devnull, os.O_WRONLY)
     try:
