@@ -52,9 +52,19 @@ class OutputError(SerError, OSError):
     exit_code = 1
 
 
+class LeakageError(SerError, RuntimeError):
+    """A test part that is not apart from the training part: the scores would mean nothing."""
+
+    exit_code = 1
+
+
 class OptionError(SerError, ValueError):
     """An option, or several together, that make no sense."""
 
 
 class CorpusWarning(UserWarning):
     """Something about a corpus that its user should know: files left out, copies counted once."""
+
+
+class LeakageWarning(UserWarning):
+    """Copies of the same clip in training and test part: the scores flatter."""

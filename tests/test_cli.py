@@ -438,7 +438,9 @@ def test_grid_search_decodes_each_clip_once(little_corpus, tmp_path, monkeypatch
     assert (len(decoded), len(set(decoded))) == (24, 24)
     decoded.clear()
     run("grid-search", *how, "--param", "features__mfcc__n_mfcc=13,20", "--out", tmp_path / "b")
-    assert len(decoded) == 48
+    # Clips of the test part only in the first setting and in the best.
+    assert 24 < len(decoded) <= 48
+    assert max(map(decoded.count, decoded)) == 2
 
 
 def test_grid_search_bare_uses_the_grid_of_the_recipe(little_corpus, tmp_path):

@@ -36,6 +36,15 @@ FeaturesOption = Annotated[
 TestSizeOption = Annotated[
     float, typer.Option(help="Share of the clips (speakers, texts) in the test part.")
 ]
+FoldsOption = Annotated[
+    str | None,
+    typer.Option(
+        help="Test every clip, in so many folds in turn, or all: each speaker (text) left out "
+        "once. Without it: one test part.",
+        metavar="K|all",
+        show_default=False,
+    ),
+]
 ValidationSizeOption = Annotated[
     float, typer.Option(help="Share of the rest in the validation part; 0 for none.")
 ]
@@ -137,6 +146,18 @@ def choose_cache(cache: Path | None, no_cache: bool) -> Path | None:
     import platformdirs
 
     return Path(os.environ.get("SKLEARN_SER_CACHE") or platformdirs.user_cache_dir("sklearn-ser"))
+
+
+def parse_folds(folds: str | None) -> int | str | None:
+    """Return a number of folds, "all", or None for one test part."""
+    if folds is None or folds == "all":
+        return folds
+    if not folds.isdecimal() or int(folds) < 2:
+        raise OptionError(
+            f"--folds {folds}: give a number from 2 on, or all, which leaves each speaker or text "
+            "out once."
+        )
+    return int(folds)
 
 
 def parse_value(text: str) -> Any:

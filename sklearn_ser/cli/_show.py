@@ -7,6 +7,7 @@ from typing import Any
 STAGES = {
     "features": "extracting features",
     "fit": "fitting",
+    "folds": "folds",
     "epochs": "training",
     "candidates": "searching",
     "predict": "predicting",
@@ -71,8 +72,17 @@ def print_scores(metrics: dict[str, Any]) -> None:
         table.add_row(escape(emotion), *figures, str(row["support"]))
     console = Console()
     console.print(table)
-    console.print(
-        f"[bold]accuracy {metrics['accuracy']:.4f}   UAR {metrics['uar']:.4f}   "
-        f"macro F1 {metrics['macro_f1']:.4f}[/bold]",
-        highlight=False,
+    figures = (
+        f"{name} {metrics[key]:.4f}{_between(metrics, key)}"
+        for name, key in (("accuracy", "accuracy"), ("UAR", "uar"), ("macro F1", "macro_f1"))
     )
+    console.print(f"[bold]{escape('   '.join(figures))}[/bold]", highlight=False, soft_wrap=True)
+    if "interval" in metrics:
+        console.print(escape(f"In brackets: {metrics['interval']['about']}."), highlight=False)
+
+
+def _between(metrics: dict[str, Any], key: str) -> str:
+    if f"{key}_interval" not in metrics:
+        return ""
+    low, high = metrics[f"{key}_interval"]
+    return f" [{low:.3f}, {high:.3f}]"

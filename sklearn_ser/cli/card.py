@@ -39,10 +39,14 @@ def describe(content: dict) -> list[str]:
         scores, split = content["scores"], content["split"]
         lines.append(
             f"Scores      accuracy {scores['accuracy']:.4f}, UAR {scores['uar']:.4f}, macro F1 "
-            f"{scores['macro_f1']:.4f} on a {split['kind']} split ({split['n_test']} test clips)"
+            f"{scores['macro_f1']:.4f} on a {split['kind']} split ({split['n_test']} test clips"
+            + (f" in {split['n_folds']} folds)" if "n_folds" in split else ")")
         )
         if split["validation_by"]:
             lines.append(f"Validation  {split['n_validation']} clips by {split['validation_by']}")
+        lines += [
+            f"            {sentence}" for sentence in content.get("audit", {}).get("sentences", [])
+        ]
         if content.get("refit"):
             lines.append("            fitted again on every clip after these scores were taken")
     versions = ", ".join(f"{name} {number}" for name, number in content["versions"].items())

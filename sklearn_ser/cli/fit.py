@@ -10,6 +10,7 @@ from sklearn_ser.cli._options import (
     ClfOption,
     DataOption,
     FeaturesOption,
+    FoldsOption,
     JobsOption,
     NoCacheOption,
     OnErrorOption,
@@ -22,6 +23,7 @@ from sklearn_ser.cli._options import (
     ValidationSizeOption,
     choose_cache,
     choose_data,
+    parse_folds,
     parse_params,
 )
 
@@ -38,6 +40,7 @@ def fit(
             "speaker, text, or speaker+text."
         ),
     ] = "random",
+    folds: FoldsOption = None,
     test_size: TestSizeOption = 0.2,
     validation_size: ValidationSizeOption = 0.1,
     param: ParamOption = None,
@@ -55,6 +58,10 @@ def fit(
 
     The run's folder holds the pipeline (for predict, evaluate and joblib.load), its card, every
     score and a report to open in a browser.
+
+    With --folds every clip is tested once, by a pipeline that was fitted without its fold; the
+    predictions of all folds are scored together, and the pipeline that is saved is fitted on every
+    clip. Leave one speaker out: --split speaker --folds all.
     """
     params = parse_params(param)
     chosen, told = choose_data(data)
@@ -78,6 +85,7 @@ def fit(
         on_error=on_error,
         refit=refit,
         cache=choose_cache(cache, no_cache),
+        folds=parse_folds(folds),
     )
     with work_on(scheduler), progress_bars() as progress:
         metrics = fit_run(options, progress)
@@ -92,8 +100,20 @@ def finish(metrics: dict, json: bool, print_scores) -> None:
     if metrics["skipped"]:
         notice(f"{len(metrics['skipped'])} clips could not be read; the card lists them.")
     print_scores(metrics)
-    typer.echo(
-        f"{metrics['split']} split: {metrics['n_train']} clips to train on, "
-        f"{metrics['n_validation']} for validation, {metrics['n_test']} for the test."
-    )
+    typer.echo(f"{metrics['split']} split: {_sizes(metrics)}")
+    for sentence in metrics["audit"]["sentences"]:
+        typer.echo(sentence)
     typer.echo(f"{metrics['seconds']:.1f} s. Run: {metrics['run']}")
+
+
+def _sizes(metrics: dict) -> str:
+    sizes = (
+        f"{metrics['n_train']} clips to train on, {metrics['n_validation']} for validation, "
+        f"{metrics['n_test']} for the test."
+    )
+    if "folds" not in metrics:
+        return sizes
+    return (
+        f"{len(metrics['folds'])} folds, whose predictions are pooled: {sizes} The saved pipeline "
+        "is fitted on every clip, and these scores are not its own but those of the folds'."
+    )

@@ -104,13 +104,14 @@ def divide(
             f"All clips of {', '.join(map(repr, lone))} fall into the test part, so nothing can "
             "learn them: add clips, leave the emotion out, or try another --seed."
         )
-    train, validation, by = _spare_validation(table, rest, split, validation_size, seed)
+    train, validation, by = spare_validation(table, rest, split, validation_size, seed)
     return Parts(train, validation, test, split, by)
 
 
-def _spare_validation(
+def spare_validation(
     table: pd.DataFrame, rest: np.ndarray, split: str, size: float, seed: int
 ) -> tuple[np.ndarray, np.ndarray, str | None]:
+    """Divide what is not tested in training and validation part, and say by what."""
     if not size:
         return rest, rest[:0], None
     emotion = table["emotion"].to_numpy()[rest]

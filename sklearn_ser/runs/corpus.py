@@ -2,6 +2,7 @@
 
 import hashlib
 from dataclasses import dataclass
+from functools import cached_property
 
 import joblib
 import numpy as np
@@ -9,9 +10,10 @@ import pandas as pd
 from sklearn.pipeline import Pipeline
 
 from sklearn_ser.pipelines import drop_failures, extract_features
+from sklearn_ser.runs.checksums import audio_checksums, byte_checksums
 from sklearn_ser.runs.options import Progress, RunOptions
 
-__all__ = ["RunCorpus", "clip_checksums", "feature_setting", "read_corpus"]
+__all__ = ["RunCorpus", "feature_setting", "read_corpus"]
 
 
 @dataclass
@@ -22,6 +24,12 @@ class RunCorpus:
     matrix: np.ndarray
     skipped: list[str]
     checksums: np.ndarray
+    n_jobs: int | None = None
+
+    @cached_property
+    def audio(self) -> np.ndarray:
+        """What is equal for clips of the same samples, whatever the container."""
+        return audio_checksums(self.table["path"].tolist(), self.checksums, self.n_jobs)
 
     @property
     def fingerprint(self) -> str:
@@ -43,21 +51,10 @@ def read_corpus(
         pipeline, table["path"].tolist(), lambda done, total: progress("features", done, total, "")
     )
     table, skipped = drop_failures(table, failures, options.on_error)
-    return RunCorpus(table, matrix, skipped, clip_checksums(table))
+    checksums = byte_checksums(table["path"], options.n_jobs)
+    return RunCorpus(table, matrix, skipped, checksums, options.n_jobs)
 
 
 def feature_setting(pipeline: Pipeline) -> str:
     """Return a checksum of all that decides what features are extracted."""
     return joblib.hash([pipeline.named_steps[name].get_params() for name in ("audio", "features")])
-
-
-def clip_checksums(table: pd.DataFrame) -> np.ndarray:
-    """Return a checksum of what each clip holds."""
-    checksums = []
-    for path in table["path"]:
-        try:
-            with open(path, "rb") as file:
-                checksums.append(hashlib.file_digest(file, "sha256").hexdigest())
-        except OSError:  # a URL, or a file that went away
-            checksums.append(hashlib.sha256(str(path).encode()).hexdigest())
-    return np.array(checksums)

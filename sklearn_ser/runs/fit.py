@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from sklearn.pipeline import Pipeline
 from threadpoolctl import threadpool_limits
 
 from sklearn_ser.corpora import load_data
-from sklearn_ser.evaluation import Parts, divide, score
+from sklearn_ser.evaluation import Parts
 from sklearn_ser.evaluation.splits import groups_of
 from sklearn_ser.exceptions import CorpusError
 from sklearn_ser.networks import NetworkClassifier
@@ -26,6 +26,13 @@ from sklearn_ser.pipelines import (
 )
 from sklearn_ser.runs.corpus import RunCorpus, feature_setting, read_corpus
 from sklearn_ser.runs.folder import new_folder, writing
+from sklearn_ser.runs.folds import (
+    audit_run,
+    divide_run,
+    everything,
+    fit_folds,
+    score_answers,
+)
 from sklearn_ser.runs.options import Progress, RunOptions, data_name, silent
 from sklearn_ser.runs.write import write_run
 from sklearn_ser.search import SearchResult, divide_grid, grid_search
@@ -58,11 +65,14 @@ def fit_run(options: RunOptions, on_progress: Progress | None = None) -> dict[st
     progress = on_progress or silent
     pipeline = _make_pipeline(options)
     table = load_data(options.data)
-    _divide(table, options)  # what is wrong with the split is said before the work of extraction
+    divide_run(table, options)  # what is wrong with the split is said before the work of extraction
     with new_folder(options.out, _run_name(options)) as (folder, out):
         corpus = read_corpus(pipeline, table, options, progress)
-        parts = _divide(corpus.table, options)
-        return _fit_and_write(pipeline, corpus, parts, options, folder, out, progress, started)
+        folds = divide_run(corpus.table, options)
+        audit = audit_run(corpus, folds)
+        return _fit_and_write(
+            pipeline, corpus, folds, audit, options, folder, out, progress, started
+        )
 
 
 def search_run(
@@ -93,42 +103,55 @@ def search_run(
     pipeline = _make_pipeline(options)
     grid = grid or RECIPES[options.clf].grid
     table = load_data(options.data)
-    _divide(table, options)  # what is wrong with the split is said before the work of extraction
+    divide_run(table, options)  # what is wrong with the split is said before the work of extraction
     heads, _ = divide_grid(grid)
     with new_folder(options.out, _run_name(options)) as (folder, out):
         first = set_pipeline_params(clone(pipeline), heads[0])
         corpus = read_corpus(first, table, options, progress)
-        ready = {feature_setting(first): corpus.matrix}
-        parts = _divide(corpus.table, options)
+        parts = divide_run(corpus.table, options)[0]
+        audit = audit_run(corpus, [parts])
+        # The search gets the training part alone: what it is not given, it cannot look at.
+        rows = np.sort(np.concatenate([parts.train, parts.validation]))
+        seen = corpus.table.iloc[rows].reset_index(drop=True)
+        ready = {feature_setting(first): corpus.matrix[rows]}
 
         def extract(candidate: Pipeline) -> np.ndarray:
             if (setting := feature_setting(candidate)) in ready:
                 return ready.pop(setting)
-            return read_corpus(
-                candidate, corpus.table, replace(options, on_error="stop"), progress
-            ).matrix
+            return _extract(candidate, seen, options, progress)
 
-        # The search never sees the test part.
-        rows = np.sort(np.concatenate([parts.train, parts.validation]))
-        groups, by = _fold_groups(corpus.table.iloc[rows], options.split)
+        groups, by = _fold_groups(seen, options.split)
         result = grid_search(
             pipeline,
             extract,
-            corpus.emotions,
+            corpus.emotions[rows],
             grid,
-            rows=rows,
+            rows=np.arange(len(rows)),
             groups=groups,
             n_folds=n_folds,
             n_jobs=options.n_jobs,
             seed=options.seed,
             on_progress=lambda done, total: progress("candidates", done, total, ""),
         )
-        corpus.matrix = result.matrix
         result.cv_results.to_csv(folder / "cv_results.csv", index=False)
         best = replace(options, params={**options.params, **result.best_params})
-        told = {"search": _describe_search(result, by)}
         pipeline = _make_pipeline(best)
-        return _fit_and_write(pipeline, corpus, parts, best, folder, out, progress, started, told)
+        if feature_setting(pipeline) != feature_setting(first):
+            others = np.setdiff1d(np.arange(len(corpus.table)), rows)
+            shape = (len(corpus.table), *result.matrix.shape[1:])
+            corpus.matrix = np.empty(shape, dtype=np.float32)
+            corpus.matrix[rows] = result.matrix
+            corpus.matrix[others] = _extract(pipeline, corpus.table.iloc[others], options, progress)
+        told = {"search": _describe_search(result, by)}
+        return _fit_and_write(
+            pipeline, corpus, [parts], audit, best, folder, out, progress, started, told
+        )
+
+
+def _extract(
+    pipeline: Pipeline, table: pd.DataFrame, options: RunOptions, progress: Progress
+) -> np.ndarray:
+    return read_corpus(pipeline, table, replace(options, on_error="stop"), progress).matrix
 
 
 def _make_pipeline(options: RunOptions) -> Pipeline:
@@ -142,16 +165,6 @@ def _make_pipeline(options: RunOptions) -> Pipeline:
     )
     pipeline.named_steps["features"].set_params(cache_dir=options.cache)
     return pipeline
-
-
-def _divide(table: pd.DataFrame, options: RunOptions) -> Parts:
-    return divide(
-        table,
-        options.split,
-        test_size=options.test_size,
-        validation_size=options.validation_size,
-        seed=options.seed,
-    )
 
 
 def _fold_groups(table: pd.DataFrame, split: str) -> tuple[np.ndarray | None, str]:
@@ -168,7 +181,8 @@ def _fold_groups(table: pd.DataFrame, split: str) -> tuple[np.ndarray | None, st
 def _fit_and_write(
     pipeline: Pipeline,
     corpus: RunCorpus,
-    parts: Parts,
+    folds: Sequence[Parts],
+    audit: Mapping[str, Any],
     options: RunOptions,
     folder: Path,
     out: Path,
@@ -177,31 +191,20 @@ def _fit_and_write(
     more: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     fit_started = time.perf_counter()
-    fitted = _fit(pipeline, corpus, parts, progress)
+    fitted, answers, learned = fit_folds(_fit, pipeline, corpus, folds, progress)
     fit_seconds = time.perf_counter() - fit_started
-    predictions = {
-        name: fitted[2:].predict(corpus.matrix[rows]).astype(str)
-        for name, rows in asdict(parts).items()
-        if name in ("train", "validation", "test") and len(rows)
-    }
-    scores = {
-        name: score(corpus.emotions[getattr(parts, name)], predicted)
-        for name, predicted in predictions.items()
-    }
-    metrics: dict[str, Any] = scores["test"] | {
-        "split": parts.split,
-        "validation_by": parts.validation_by,
-        "n_train": len(parts.train),
-        "n_validation": len(parts.validation),
-        "n_test": len(parts.test),
-        "train": scores["train"],
-        "validation": scores.get("validation"),
+    metrics: dict[str, Any] = score_answers(corpus, folds, answers, learned, options.seed) | {
         "classifier": options.clf,
         "seed": options.seed,
         "skipped": corpus.skipped,
+        "audit": audit,
         "seconds_fit": fit_seconds,
         **(more or {}),
     }
+    parts = folds[0]
+    if len(folds) > 1:  # no fold's pipeline stands for all of them: what is saved knows every clip
+        options = replace(options, refit=True)
+        parts = everything(corpus.table, folds, options)
     saved = _refit(pipeline, corpus, parts, progress) if options.refit else fitted
     with writing(out):
         return write_run(
@@ -210,10 +213,10 @@ def _fit_and_write(
             corpus=corpus,
             parts=parts,
             options=options,
-            fitted=fitted,
+            fitted=fitted if len(folds) == 1 else saved,
             saved=saved,
             metrics=metrics,
-            predicted=predictions["test"],
+            answers=answers,
             started=started,
         )
 

@@ -27,6 +27,7 @@ class RunOptions:
     on_error: str = "stop"
     refit: bool = False
     cache: Path | None = None
+    folds: int | str | None = None  # how many, or "all"; None is one test part
 
 
 def silent(stage: str, done: int, total: int, detail: str) -> None:

@@ -16,6 +16,7 @@ from sklearn_ser.evaluation.report import write_report
 from sklearn_ser.networks import NetworkClassifier
 from sklearn_ser.persistence import read_card, save_pipeline
 from sklearn_ser.runs.corpus import RunCorpus
+from sklearn_ser.runs.folds import Answers
 from sklearn_ser.runs.options import RunOptions, data_name
 
 __all__ = ["SEEN_CLIPS", "write_run"]
@@ -33,7 +34,7 @@ def write_run(
     fitted: Pipeline,
     saved: Pipeline,
     metrics: Mapping[str, Any],
-    predicted: np.ndarray,
+    answers: Answers,
     started: float,
 ) -> dict[str, Any]:
     """Write all that a run leaves.
@@ -51,8 +52,8 @@ def write_run(
         The pipeline to save: the same, or with `refit` its sibling fitted on every clip.
     metrics : mapping
         The scores.
-    predicted : ndarray of shape (n_test,)
-        The emotions predicted for the test part.
+    answers : Answers
+        What was predicted of the test clips, of all folds together.
     started : float
         When the run began, by `time.perf_counter`.
 
@@ -62,8 +63,8 @@ def write_run(
         The scores with the run's `seconds` and its folder, as in metrics.json.
     """
     card = _describe_run(corpus, parts, options, metrics)
-    _write_predictions(folder / "predictions.csv", fitted, corpus, parts, predicted)
-    _draw_figures(folder, fitted, corpus, parts, predicted, options)
+    _write_predictions(folder / "predictions.csv", corpus, answers, "folds" in metrics)
+    _draw_figures(folder, fitted, corpus, parts, answers.predicted, options)
     seen = np.arange(len(corpus.table))
     if not options.refit:
         seen = np.setdiff1d(seen, parts.test)
@@ -100,20 +101,19 @@ def _draw_figures(
         draw_training_curves(clf.history_, clf.best_epoch_, figures / "training_curves.png")
 
 
-def _write_predictions(
-    path: Path, fitted: Pipeline, corpus: RunCorpus, parts: Parts, predicted: np.ndarray
-) -> None:
+def _write_predictions(path: Path, corpus: RunCorpus, answers: Answers, folded: bool) -> None:
     """Write a row per test clip: path, truth, prediction, and each emotion's probability."""
     table = pd.DataFrame(
         {
-            "path": corpus.table["path"].to_numpy()[parts.test],
-            "truth": corpus.emotions[parts.test],
-            "prediction": predicted,
+            "path": corpus.table["path"].to_numpy()[answers.rows],
+            "truth": corpus.emotions[answers.rows],
+            "prediction": answers.predicted,
         }
     )
-    probabilities = fitted[2:].predict_proba(corpus.matrix[parts.test])
-    for i, emotion in enumerate(fitted.classes_):
-        table[f"p_{emotion}"] = probabilities[:, i]
+    for i, emotion in enumerate(answers.classes):
+        table[f"p_{emotion}"] = answers.probabilities[:, i]
+    if folded:
+        table["fold"] = answers.folds + 1
     table.to_csv(path, index=False)
 
 
@@ -128,10 +128,10 @@ def _describe_run(
         "test_size": options.test_size,
         "validation_size": options.validation_size,
         "validation_by": parts.validation_by,
-        "n_train": len(parts.train),
-        "n_validation": len(parts.validation),
-        "n_test": len(parts.test),
+        **{name: metrics[name] for name in ("n_train", "n_validation", "n_test")},
     }
+    if "folds" in metrics:
+        split |= {"n_folds": len(metrics["folds"]), "test_size": None}
     for column in ("speaker", "text"):
         if column in parts.split:
             split[f"test_{column}s"] = sorted(set(table[column].iloc[parts.test].astype(str)))
@@ -146,14 +146,36 @@ def _describe_run(
             "skipped": corpus.skipped,
         },
         "split": split,
-        "scores": {name: metrics[name] for name in ("accuracy", "uar", "macro_f1")},
+        "scores": {
+            name: metrics[name]
+            for score in ("accuracy", "uar", "macro_f1")
+            for name in (score, f"{score}_interval")
+        }
+        | {"interval": metrics["interval"]},
+        "audit": _shorten(metrics["audit"]),
         "refit": options.refit,
     } | ({"search": metrics["search"]} if "search" in metrics else {})
 
 
+def _shorten(audit: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the audit without its lists, which metrics.json has."""
+    return {
+        name: {key: n for key, n in found.items() if key not in ("shared", "groups")}
+        if isinstance(found, Mapping)
+        else found
+        for name, found in audit.items()
+    }
+
+
 def _notes(card: Mapping[str, Any]) -> list[str]:
     notes = []
-    if card["refit"]:
+    if "n_folds" in card["split"]:
+        notes.append(
+            "The saved pipeline was fitted again on every clip after these scores were taken: "
+            f"they are those of the {card['split']['n_folds']} pipelines of the folds, each asked "
+            "about the clips that it was not fitted on."
+        )
+    elif card["refit"]:
         notes.append(
             "The saved pipeline was fitted again on every clip after these scores were taken: "
             "they belong to its sibling, fitted on the training part alone."

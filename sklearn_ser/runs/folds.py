@@ -1,0 +1,212 @@
+"""Fits part by part: what was answered of the clips of each part, all folds pooled."""
+
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from sklearn.pipeline import Pipeline
+
+from sklearn_ser.evaluation import (
+    Parts,
+    audit_split,
+    bootstrap_scores,
+    divide,
+    divide_in_folds,
+    hide_test_part,
+    score,
+)
+from sklearn_ser.evaluation.audit import HIDDEN, PEEKED
+from sklearn_ser.evaluation.splits import spare_validation
+from sklearn_ser.exceptions import LeakageError, LeakageWarning
+from sklearn_ser.networks import NetworkClassifier
+from sklearn_ser.pipelines import RECIPES
+from sklearn_ser.runs.corpus import RunCorpus
+from sklearn_ser.runs.options import Progress, RunOptions
+
+__all__ = ["Answers", "audit_run", "divide_run", "fit_folds", "score_answers"]
+
+Fit = Callable[[Pipeline, RunCorpus, Parts, Progress], Pipeline]
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What was predicted of test clips.
+
+    Attributes
+    ----------
+    rows : ndarray of shape (n_clips,), int
+        Which clips of the corpus.
+    folds : ndarray of shape (n_clips,), int
+        The fold each was predicted in.
+    predicted : ndarray of shape (n_clips,), str
+        Emotions.
+    probabilities : ndarray of shape (n_clips, n_classes)
+        0 for an emotion that the training part of a clip's fold did not hold.
+    classes : ndarray of shape (n_classes,), str
+    """
+
+    rows: np.ndarray
+    folds: np.ndarray
+    predicted: np.ndarray
+    probabilities: np.ndarray
+    classes: np.ndarray
+
+
+def divide_run(table: Any, options: RunOptions) -> list[Parts]:
+    """Divide the corpus of a run: one test part, or several in turn.
+
+    Over folds, classifiers that do not choose an epoch get every training clip.
+    """
+    if options.folds is None:
+        how = {"test_size": options.test_size, "validation_size": options.validation_size}
+        return [divide(table, options.split, seed=options.seed, **how)]
+    size = options.validation_size if _chooses_an_epoch(options) else 0
+    return divide_in_folds(
+        table, options.split, options.folds, validation_size=size, seed=options.seed
+    )
+
+
+def everything(table: Any, folds: Sequence[Parts], options: RunOptions) -> Parts:
+    """Return the parts of a pipeline fitted on every clip, whose scores are those of the folds."""
+    rows = np.arange(len(table))
+    size = options.validation_size if _chooses_an_epoch(options) else 0
+    _, validation, by = spare_validation(table, rows, options.split, size, options.seed)
+    test = np.sort(np.concatenate([parts.test for parts in folds]))
+    return Parts(rows, validation, test, folds[0].split, by)
+
+
+def _chooses_an_epoch(options: RunOptions) -> bool:
+    return isinstance(RECIPES[options.clf].classifier(), NetworkClassifier)
+
+
+def audit_run(corpus: RunCorpus, folds: Sequence[Parts]) -> dict[str, Any]:
+    """Return the leakage audit of a run, warning of copies across its split before it is fitted."""
+    findings = audit_split(corpus.table, folds, corpus.checksums, corpus.audio)
+    if not findings["clean"]:
+        warnings.warn(findings["sentences"][0], LeakageWarning, stacklevel=2)
+    return findings
+
+
+def fit_folds(
+    fit: Fit, pipeline: Pipeline, corpus: RunCorpus, folds: Sequence[Parts], progress: Progress
+) -> tuple[Pipeline, Answers, dict[str, Any]]:
+    """Fit on each fold's training part, its test part out of sight, and ask about every part.
+
+    Returns
+    -------
+    fitted : Pipeline
+        That of the last fold.
+    answers : Answers
+        Of the test parts of all folds.
+    learned : dict
+        The scores of training and validation part, pooled likewise; None for a part without clips.
+    """
+    asked: list[Answers] = []
+    learned: dict[str, list[tuple[np.ndarray, np.ndarray]]] = {"train": [], "validation": []}
+    for i, parts in enumerate(folds):
+        if len(folds) > 1:
+            progress("folds", i, len(folds), "")
+        fitted = _fit_blind(fit, pipeline, corpus, parts, progress)
+        asked.append(_ask(fitted, corpus, parts.test, i))
+        for name, pairs in learned.items():
+            if len(rows := getattr(parts, name)):
+                predicted = fitted[2:].predict(corpus.matrix[rows]).astype(str)
+                pairs.append((corpus.emotions[rows], predicted))
+    if len(folds) > 1:
+        progress("folds", len(folds), len(folds), "")
+    scores = {
+        name: score(*map(np.concatenate, zip(*pairs, strict=True))) if pairs else None
+        for name, pairs in learned.items()
+    }
+    return fitted, _pool(asked), scores
+
+
+def _fit_blind(
+    fit: Fit, pipeline: Pipeline, corpus: RunCorpus, parts: Parts, progress: Progress
+) -> Pipeline:
+    with hide_test_part(corpus.matrix, corpus.emotions, parts) as (matrix, emotions):
+        table = corpus.table.assign(emotion=emotions)
+        fitted = fit(pipeline, replace(corpus, table=table, matrix=matrix), parts, progress)
+    if HIDDEN in fitted.classes_:
+        raise LeakageError(PEEKED)
+    return fitted
+
+
+def _ask(fitted: Pipeline, corpus: RunCorpus, rows: np.ndarray, fold: int) -> Answers:
+    X = corpus.matrix[rows]
+    return Answers(
+        rows,
+        np.full(len(rows), fold),
+        fitted[2:].predict(X).astype(str),
+        fitted[2:].predict_proba(X),
+        fitted.classes_.astype(str),
+    )
+
+
+def _pool(asked: list[Answers]) -> Answers:
+    classes = np.unique(np.concatenate([answers.classes for answers in asked]))
+    aligned = []
+    for answers in asked:
+        probabilities = np.zeros((len(answers.rows), len(classes)))
+        probabilities[:, np.searchsorted(classes, answers.classes)] = answers.probabilities
+        aligned.append(probabilities)
+    rows = np.concatenate([answers.rows for answers in asked])
+    order = np.argsort(rows, kind="stable")
+    return Answers(
+        rows[order],
+        np.concatenate([answers.folds for answers in asked])[order],
+        np.concatenate([answers.predicted for answers in asked])[order],
+        np.concatenate(aligned)[order],
+        classes,
+    )
+
+
+def score_answers(
+    corpus: RunCorpus,
+    folds: Sequence[Parts],
+    answers: Answers,
+    learned: dict[str, Any],
+    seed: int,
+) -> dict[str, Any]:
+    """Return what metrics.json says of the parts: scores of all folds pooled, and of each."""
+    truth = corpus.emotions[answers.rows]
+    speakers = None
+    if "speaker" in corpus.table:
+        speakers = corpus.table["speaker"].to_numpy()[answers.rows]
+    sizes = {
+        f"n_{name}": round(np.mean([len(getattr(parts, name)) for parts in folds]))
+        for name in ("train", "validation")
+    }
+    metrics = {
+        **score(truth, answers.predicted),
+        **bootstrap_scores(truth, answers.predicted, speakers, seed=seed),
+        "split": folds[0].split,
+        "validation_by": folds[0].validation_by,
+        **sizes,
+        "n_test": len(answers.rows),
+        **learned,
+    }
+    if len(folds) > 1:
+        metrics["folds"] = [
+            _describe_fold(corpus, parts, i, truth, answers) for i, parts in enumerate(folds)
+        ]
+    return metrics
+
+
+def _describe_fold(
+    corpus: RunCorpus, parts: Parts, i: int, truth: np.ndarray, answers: Answers
+) -> dict[str, Any]:
+    here = answers.folds == i
+    scores = score(truth[here], answers.predicted[here])
+    row: dict[str, Any] = {
+        "fold": i + 1,
+        **{f"n_{name}": len(getattr(parts, name)) for name in ("train", "validation", "test")},
+        **{name: scores[name] for name in ("accuracy", "uar", "macro_f1")},
+    }
+    for column in ("speaker", "text"):
+        if column in parts.split:
+            names = corpus.table[column].iloc[parts.test].astype(str)
+            row[f"test_{column}s"] = sorted(set(names))
+    return row
