@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import soundfile
 from joblib.externals.loky import reusable_executor
@@ -48,6 +49,24 @@ def little_corpus(tmp_path_factory):
             y = voice(0.4, pitch * (1 + 0.02 * i), seed=i)
             soundfile.write(folder / emotion / f"{i}.wav", y, SR)
     return folder
+
+
+@pytest.fixture(scope="session")
+def spoken(little_corpus, tmp_path_factory):
+    """The little corpus with four speakers and eight texts, and labels that nobody can learn."""
+    wrong = {"3": {"angry": "sad", "sad": "angry"}, "6": {"neutral": "sad"}}
+    rows = [
+        {
+            "path": file,
+            "emotion": wrong.get(file.stem, {}).get(file.parent.name, file.parent.name),
+            "speaker": f"s{int(file.stem) % 4}",
+            "text": f"t{file.stem}",
+        }
+        for file in sorted(little_corpus.rglob("*.wav"))
+    ]
+    csv = tmp_path_factory.mktemp("spoken") / "spoken.csv"
+    pd.DataFrame(rows).to_csv(csv, index=False)
+    return csv
 
 
 @pytest.fixture

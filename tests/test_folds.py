@@ -80,24 +80,6 @@ def test_folds_that_make_no_sense(corpus, how, error):
 
 
 @pytest.fixture(scope="module")
-def spoken(little_corpus, tmp_path_factory):
-    """The little corpus with four speakers and eight texts, and labels that nobody can learn."""
-    wrong = {"3": {"angry": "sad", "sad": "angry"}, "6": {"neutral": "sad"}}
-    rows = [
-        {
-            "path": file,
-            "emotion": wrong.get(file.stem, {}).get(file.parent.name, file.parent.name),
-            "speaker": f"s{int(file.stem) % 4}",
-            "text": f"t{file.stem}",
-        }
-        for file in sorted(little_corpus.rglob("*.wav"))
-    ]
-    csv = tmp_path_factory.mktemp("spoken") / "spoken.csv"
-    pd.DataFrame(rows).to_csv(csv, index=False)
-    return csv
-
-
-@pytest.fixture(scope="module")
 def left_out(spoken, tmp_path_factory):
     """Leave one speaker out with the svm, as one of the commands' users would."""
     folder = tmp_path_factory.mktemp("runs") / "r"

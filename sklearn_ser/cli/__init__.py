@@ -2,6 +2,7 @@
 
 from sklearn_ser.cli import (  # noqa: F401  each registers its command
     card,
+    compare,
     corpora,
     evaluate,
     features,

@@ -8,6 +8,7 @@ STAGES = {
     "features": "extracting features",
     "fit": "fitting",
     "folds": "folds",
+    "compare": "comparing",
     "epochs": "training",
     "candidates": "searching",
     "predict": "predicting",

@@ -1,7 +1,8 @@
 """One run: extract, divide, fit, score, and write it all into one folder."""
 
+from sklearn_ser.runs.compare import compare_run
 from sklearn_ser.runs.evaluate import evaluate_run
 from sklearn_ser.runs.fit import fit_run, search_run
 from sklearn_ser.runs.options import RunOptions
 
-__all__ = ["RunOptions", "evaluate_run", "fit_run", "search_run"]
+__all__ = ["RunOptions", "compare_run", "evaluate_run", "fit_run", "search_run"]

@@ -1,5 +1,6 @@
 """Fits part by part: what was answered of the clips of each part, all folds pooled."""
 
+import time
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -45,6 +46,8 @@ class Answers:
     probabilities : ndarray of shape (n_clips, n_classes)
         0 for an emotion that the training part of a clip's fold did not hold.
     classes : ndarray of shape (n_classes,), str
+    fit_seconds, predict_seconds : float
+        What it took, of all folds together.
     """
 
     rows: np.ndarray
@@ -52,6 +55,8 @@ class Answers:
     predicted: np.ndarray
     probabilities: np.ndarray
     classes: np.ndarray
+    fit_seconds: float
+    predict_seconds: float
 
 
 def divide_run(table: Any, options: RunOptions) -> list[Parts]:
@@ -108,8 +113,9 @@ def fit_folds(
     for i, parts in enumerate(folds):
         if len(folds) > 1:
             progress("folds", i, len(folds), "")
+        started = time.perf_counter()
         fitted = _fit_blind(fit, pipeline, corpus, parts, progress)
-        asked.append(_ask(fitted, corpus, parts.test, i))
+        asked.append(_ask(fitted, corpus, parts.test, i, time.perf_counter() - started))
         for name, pairs in learned.items():
             if len(rows := getattr(parts, name)):
                 predicted = fitted[2:].predict(corpus.matrix[rows]).astype(str)
@@ -134,14 +140,20 @@ def _fit_blind(
     return fitted
 
 
-def _ask(fitted: Pipeline, corpus: RunCorpus, rows: np.ndarray, fold: int) -> Answers:
+def _ask(
+    fitted: Pipeline, corpus: RunCorpus, rows: np.ndarray, fold: int, fit_seconds: float
+) -> Answers:
     X = corpus.matrix[rows]
+    started = time.perf_counter()
+    predicted = fitted[2:].predict(X).astype(str)
     return Answers(
-        rows,
-        np.full(len(rows), fold),
-        fitted[2:].predict(X).astype(str),
-        fitted[2:].predict_proba(X),
-        fitted.classes_.astype(str),
+        rows=rows,
+        folds=np.full(len(rows), fold),
+        predicted=predicted,
+        fit_seconds=fit_seconds,
+        predict_seconds=time.perf_counter() - started,
+        probabilities=fitted[2:].predict_proba(X),
+        classes=fitted.classes_.astype(str),
     )
 
 
@@ -155,11 +167,13 @@ def _pool(asked: list[Answers]) -> Answers:
     rows = np.concatenate([answers.rows for answers in asked])
     order = np.argsort(rows, kind="stable")
     return Answers(
-        rows[order],
-        np.concatenate([answers.folds for answers in asked])[order],
-        np.concatenate([answers.predicted for answers in asked])[order],
-        np.concatenate(aligned)[order],
-        classes,
+        rows=rows[order],
+        folds=np.concatenate([answers.folds for answers in asked])[order],
+        predicted=np.concatenate([answers.predicted for answers in asked])[order],
+        probabilities=np.concatenate(aligned)[order],
+        classes=classes,
+        fit_seconds=sum(answers.fit_seconds for answers in asked),
+        predict_seconds=sum(answers.predict_seconds for answers in asked),
     )
 
 
