@@ -387,8 +387,13 @@ def test_evaluate(trusted, little_corpus, tmp_path):
         soundfile.write(other / emotion / "x.wav", voice(0.4, pitch, seed=9), SR)
     out, err = run("evaluate", trusted, "--data", other, "--json")
     metrics = json.loads(out)
-    assert (metrics["split"], metrics["n_test"]) == ("none", 2)
-    assert "does not know calm" in err
+    assert (metrics["split"], metrics["n_test"]) == ("cross-corpus", 2)
+    assert metrics["left_out"] == {"data": {"calm": 1}, "model": ["neutral"]}
+    assert metrics["corpora"] == {"model": [little_corpus.name], "data": ["other"]}
+    for words in ("does not know calm", "No clip is neutral", "A cross-corpus score"):
+        assert words in err
+    assert metrics["uar_interval"][0] <= metrics["uar"] <= metrics["uar_interval"][1]
+    assert "a cross-corpus score" in run("evaluate", trusted, "--data", other)[0]
     import shutil
 
     shutil.copy(little_corpus / "sad" / "0.wav", other / "sad" / "seen before.wav")

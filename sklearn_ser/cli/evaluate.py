@@ -33,7 +33,8 @@ def evaluate(
     """Score a saved pipeline on a corpus.
 
     Nothing is fitted. The scores are worth what the corpus is: one that the pipeline was made from
-    says nothing, and you are told so.
+    says nothing, and you are told so. Labels are compared in the common vocabulary; emotions that
+    only the model or only the corpus has are left out and named.
     """
     from sklearn_ser.cli._show import print_scores, progress_bars
     from sklearn_ser.runs import evaluate_run
@@ -54,5 +55,9 @@ def evaluate(
         print_json(metrics)
         return
     print_scores(metrics)
-    kind = "clips seen in training" if metrics["split"] != "none" else "no clip seen in training"
+    kind = {
+        "none": "no clip seen in training",
+        "cross-corpus": "a cross-corpus score",
+        "seen in training": f"{metrics['n_seen']} of them seen in training",
+    }[metrics["split"]]
     typer.echo(f"{metrics['n_test']} clips of {data}, {kind}. {metrics['seconds']:.1f} s.")

@@ -4,14 +4,12 @@ import time
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from sklearn_ser.corpora import load_data
-from sklearn_ser.evaluation import score
-from sklearn_ser.exceptions import CorpusError
-from sklearn_ser.persistence import find_model, load_pipeline
+from sklearn_ser.evaluation import bootstrap_scores, score
+from sklearn_ser.persistence import find_model, load_pipeline, read_card
 from sklearn_ser.runs.corpus import read_corpus
 from sklearn_ser.runs.options import Progress, RunOptions, silent
+from sklearn_ser.runs.relation import relate
 from sklearn_ser.runs.write import SEEN_CLIPS
 
 __all__ = ["evaluate_run"]
@@ -55,27 +53,14 @@ def evaluate_run(
     pipeline.named_steps["features"].set_params(n_jobs=n_jobs, cache_dir=cache)
     options = RunOptions(data, n_jobs=n_jobs, on_error=on_error)
     corpus = read_corpus(pipeline, load_data(data), options, on_progress or silent)
-    known = np.isin(corpus.emotions, pipeline.classes_.astype(str))
-    notes = []
-    if not known.all():
-        names = ", ".join(sorted(set(corpus.emotions[~known])))
-        notes.append(
-            f"{(~known).sum()} clips are left out: the model does not know {names}; it knows "
-            f"{', '.join(map(str, pipeline.classes_))}."
-        )
-    if not known.any():
-        raise CorpusError(f"No clip of {data} has an emotion that the model knows: {notes[0]}")
-    split = "none"
-    n_seen = int(np.isin(corpus.checksums[known], _seen_clips(model)).sum())
-    if n_seen:
-        split = "seen in training"
-        notes.append(
-            f"{n_seen} of these {known.sum()} clips were seen in training, so the scores say "
-            "little about new clips. Those of the run itself do."
-        )
+    known, relation, notes = relate(
+        corpus, pipeline.classes_, read_card(model), _seen_clips(model), data
+    )
     predicted = pipeline[2:].predict(corpus.matrix[known]).astype(str)
+    speakers = corpus.table["speaker"].to_numpy()[known] if "speaker" in corpus.table else None
     metrics = score(corpus.emotions[known], predicted) | {
-        "split": split,
+        **bootstrap_scores(corpus.emotions[known], predicted, speakers),
+        **relation,
         "n_train": 0,
         "n_validation": 0,
         "n_test": int(known.sum()),

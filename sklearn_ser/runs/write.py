@@ -140,6 +140,7 @@ def _describe_run(
         "parameters": {name: repr(value) for name, value in options.params.items()},
         "data": {
             "name": data_name(options.data),
+            "corpora": sorted(set(table["corpus"].dropna().astype(str))),
             "n_clips": len(table),
             "emotions": {str(k): int(v) for k, v in table["emotion"].value_counts().items()},
             "fingerprint": corpus.fingerprint,
