@@ -13,7 +13,7 @@ from sklearn.pipeline import Pipeline
 from threadpoolctl import threadpool_limits
 
 from sklearn_ser.corpora import load_data
-from sklearn_ser.evaluation import Parts
+from sklearn_ser.evaluation import Parts, importance
 from sklearn_ser.evaluation.splits import groups_of
 from sklearn_ser.exceptions import CorpusError
 from sklearn_ser.networks import NetworkClassifier
@@ -196,6 +196,13 @@ def _fit_and_write(
         "seed": options.seed,
         "skipped": corpus.skipped,
         "audit": audit,
+        # Of several folds the last one stands for all: its pipeline has not seen its test part.
+        "importance": importance(
+            fitted,
+            corpus.matrix[folds[-1].test],
+            corpus.emotions[folds[-1].test],
+            seed=options.seed,
+        ),
         "seconds_fit": answers.fit_seconds,
         **(more or {}),
     }

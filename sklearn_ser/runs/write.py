@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 from sklearn.pipeline import Pipeline
 
-from sklearn_ser.evaluation import Parts
+from sklearn_ser.evaluation import Parts, details
 from sklearn_ser.evaluation.figures import draw_confusion_matrix, draw_training_curves
-from sklearn_ser.evaluation.report import write_report
+from sklearn_ser.evaluation.report import Evidence, write_report
 from sklearn_ser.networks import NetworkClassifier
 from sklearn_ser.persistence import read_card, save_pipeline
 from sklearn_ser.runs.corpus import RunCorpus
@@ -63,7 +63,13 @@ def write_run(
         The scores with the run's `seconds` and its folder, as in metrics.json.
     """
     card = _describe_run(corpus, parts, options, metrics)
-    _write_predictions(folder / "predictions.csv", corpus, answers, "folds" in metrics)
+    tested = corpus.table.iloc[answers.rows]
+    predictions = _tabulate(tested, answers, "folds" in metrics)
+    predictions.to_csv(folder / "predictions.csv", index=False)
+    metrics = {
+        **metrics,
+        **details(tested, answers.predicted, answers.probabilities, answers.classes),
+    }
     _draw_figures(folder, fitted, corpus, parts, answers.predicted, options)
     seen = np.arange(len(corpus.table))
     if not options.refit:
@@ -75,7 +81,12 @@ def write_run(
     text = json.dumps(metrics, indent=2, ensure_ascii=False)
     (folder / "metrics.json").write_text(text, encoding="utf-8")
     title = f"{options.clf} on {data_name(options.data)}"
-    write_report(folder / "report.html", title, metrics, read_card(folder), _notes(card))
+    evidence = Evidence(corpus.table, parts, predictions, fitted)
+    charts = write_report(
+        folder / "report.html", title, metrics, read_card(folder), _notes(card), evidence
+    )
+    for chart in charts:
+        (folder / "figures" / f"{chart.name}.svg").write_text(chart.svg, encoding="utf-8")
     return metrics
 
 
@@ -101,12 +112,12 @@ def _draw_figures(
         draw_training_curves(clf.history_, clf.best_epoch_, figures / "training_curves.png")
 
 
-def _write_predictions(path: Path, corpus: RunCorpus, answers: Answers, folded: bool) -> None:
-    """Write a row per test clip: path, truth, prediction, and each emotion's probability."""
+def _tabulate(tested: pd.DataFrame, answers: Answers, folded: bool) -> pd.DataFrame:
+    """Return a row per test clip: path, truth, prediction, and each emotion's probability."""
     table = pd.DataFrame(
         {
-            "path": corpus.table["path"].to_numpy()[answers.rows],
-            "truth": corpus.emotions[answers.rows],
+            "path": tested["path"].to_numpy(),
+            "truth": tested["emotion"].to_numpy().astype(str),
             "prediction": answers.predicted,
         }
     )
@@ -114,7 +125,7 @@ def _write_predictions(path: Path, corpus: RunCorpus, answers: Answers, folded: 
         table[f"p_{emotion}"] = answers.probabilities[:, i]
     if folded:
         table["fold"] = answers.folds + 1
-    table.to_csv(path, index=False)
+    return table
 
 
 def _describe_run(
