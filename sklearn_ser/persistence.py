@@ -28,6 +28,7 @@ import sklearn_ser
 from sklearn_ser.exceptions import ModelError, OutputError, SerError
 from sklearn_ser.features import AudioFeatureUnion
 from sklearn_ser.networks import NetworkClassifier
+from sklearn_ser.temperature import bare_classifier
 
 __all__ = [
     "card_path",
@@ -69,6 +70,7 @@ SKOPS_TRUSTED = [
     "sklearn_ser.networks.cnn.CNNClassifier",
     "sklearn_ser.networks.cnn_lstm.CNNLSTMClassifier",
     "sklearn_ser.networks.lstm.LSTMClassifier",
+    "sklearn_ser.temperature.TemperatureScaledClassifier",
 ]
 
 
@@ -276,7 +278,7 @@ def describe_pipeline(pipeline: Pipeline) -> dict:
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "classes": [str(name) for name in steps["clf"].classes_],
         "classifier": repr(steps["clf"]),
-        "network": isinstance(steps["clf"], NetworkClassifier),
+        "network": isinstance(bare_classifier(steps["clf"]), NetworkClassifier),
         "features": [repr(transformer) for _, transformer in steps["features"].transformer_list],
         "n_features": len(steps["features"].get_feature_names_out()),
         "sampling_rate": int(steps["audio"].sr),

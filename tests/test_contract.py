@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from sklearn.linear_model import LogisticRegression
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import sklearn_ser
@@ -25,6 +26,7 @@ from sklearn_ser import (
     SVMClassifier,
 )
 from sklearn_ser.networks import NetworkClassifier
+from sklearn_ser.temperature import TemperatureScaledClassifier
 
 PACKAGE = Path(sklearn_ser.__file__).parent
 
@@ -36,6 +38,7 @@ ESTIMATORS = [
     AudioFeatureUnion([("mfcc", MFCC(n_mfcc=4)), ("chroma", Chroma())]),
     SVMClassifier(),
     SVMClassifier(calibrate=False),
+    TemperatureScaledClassifier(LogisticRegression(), random_state=0),
     SequenceScaler(),
     # Learning is checked elsewhere; small networks and few epochs show the manners.
     ANNClassifier(epochs=1),
@@ -49,7 +52,7 @@ def expected_failures(estimator):
             "check_sample_weight_equivalence_on_dense_data": "two half steps of stochastic "
             "gradient descent are not one whole step"
         }
-    if isinstance(estimator, SequenceScaler):
+    if isinstance(estimator, SequenceScaler | TemperatureScaledClassifier):
         return {}
     if isinstance(estimator, SVMClassifier):
         if not estimator.calibrate:
@@ -119,7 +122,7 @@ ORDER = [
     {"decoding"},
     {"audio"},
     {"features"},
-    {"classifiers", "networks"},
+    {"classifiers", "networks", "temperature"},
     {"pipelines"},
     {"evaluation", "search"},
     {"persistence"},

@@ -111,6 +111,14 @@ RefitOption = Annotated[
     bool,
     typer.Option("--refit", help="Fit on every clip once the scores are taken, and save that."),
 ]
+CalibrateOption = Annotated[
+    bool,
+    typer.Option(
+        "--calibrate",
+        help="Find on the validation part how sure the answers may be (temperature scaling). No "
+        "answer changes.",
+    ),
+]
 
 
 def check_jobs(n_jobs: int) -> int:

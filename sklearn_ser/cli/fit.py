@@ -7,6 +7,7 @@ import typer
 from sklearn_ser.cli._app import JsonOption, command, notice, print_json
 from sklearn_ser.cli._options import (
     CacheOption,
+    CalibrateOption,
     ClfOption,
     DataOption,
     FeaturesOption,
@@ -49,6 +50,7 @@ def fit(
     n_jobs: JobsOption = -1,
     on_error: OnErrorOption = "stop",
     refit: RefitOption = False,
+    calibrate: CalibrateOption = False,
     cache: CacheOption = None,
     no_cache: NoCacheOption = False,
     scheduler: SchedulerOption = None,
@@ -84,6 +86,7 @@ def fit(
         n_jobs=n_jobs,
         on_error=on_error,
         refit=refit,
+        calibrate=calibrate,
         cache=choose_cache(cache, no_cache),
         folds=parse_folds(folds),
     )
@@ -103,6 +106,12 @@ def finish(metrics: dict, json: bool, print_scores) -> None:
     typer.echo(f"{metrics['split']} split: {_sizes(metrics)}")
     for sentence in metrics["audit"]["sentences"]:
         typer.echo(sentence)
+    calibration = metrics["calibration"]
+    if "ece_before" in calibration:
+        typer.echo(
+            f"Calibrated: expected calibration error {calibration['ece']:.4f}, "
+            f"{calibration['ece_before']:.4f} before."
+        )
     typer.echo(f"{metrics['seconds']:.1f} s. Run: {metrics['run']}")
 
 

@@ -1,12 +1,12 @@
 """Honest scores: splits, the leakage audit, figures of merit, pictures and the page with them."""
 
 from sklearn_ser.evaluation.audit import audit_split, hide_test_part
-from sklearn_ser.evaluation.folds import divide_in_folds
-from sklearn_ser.evaluation.intervals import bootstrap_scores
 from sklearn_ser.evaluation.calibration import calibration, coverage
 from sklearn_ser.evaluation.details import details, importance
+from sklearn_ser.evaluation.folds import divide_in_folds
 from sklearn_ser.evaluation.groups import score_by_group
 from sklearn_ser.evaluation.importance import feature_groups, importance_by_group
+from sklearn_ser.evaluation.intervals import bootstrap_scores
 from sklearn_ser.evaluation.scores import score
 from sklearn_ser.evaluation.splits import SPLITS, Parts, divide
 

@@ -15,6 +15,7 @@ __all__ = ["Clip", "choose_examples", "clip_reader", "confident_mistakes"]
 
 MOST_SECONDS = 4.0  # of a clip on a page
 MOST_MISTAKES = 8
+HIGHEST_RATE = 24_000  # of a sound on a page, in Hz: speech needs no more
 
 
 @dataclass(frozen=True)
@@ -37,9 +38,13 @@ class Clip:
     def as_data_uri(self) -> str:
         """Return the sound as 16-bit FLAC in a data URI, for a player that needs no file."""
         import soundfile
+        import soxr
 
+        y, sr = self.y, self.sr
+        if sr > HIGHEST_RATE:
+            y, sr = soxr.resample(y, sr, HIGHEST_RATE), HIGHEST_RATE
         file = io.BytesIO()
-        soundfile.write(file, self.y.clip(-1, 1), self.sr, format="FLAC", subtype="PCM_16")
+        soundfile.write(file, y.clip(-1, 1), sr, format="FLAC", subtype="PCM_16")
         return f"data:audio/flac;base64,{base64.b64encode(file.getvalue()).decode()}"
 
 

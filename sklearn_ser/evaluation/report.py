@@ -27,6 +27,7 @@ from sklearn_ser.evaluation.examples import (
 )
 from sklearn_ser.evaluation.groups import GROUPS
 from sklearn_ser.evaluation.splits import SPLITS, Parts
+from sklearn_ser.temperature import bare_classifier
 
 __all__ = ["Evidence", "verdict", "write_report"]
 
@@ -247,7 +248,7 @@ def _card_facts(card: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 
 def _training(pipeline: Pipeline) -> list[Chart]:
-    clf = pipeline.named_steps["clf"]
+    clf = bare_classifier(pipeline.named_steps["clf"])
     return draw_history(clf.history_, clf.best_epoch_) if hasattr(clf, "history_") else []
 
 

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,7 @@ from sklearn_ser.runs.folds import (
 from sklearn_ser.runs.options import Progress, RunOptions, data_name, silent
 from sklearn_ser.runs.write import write_run
 from sklearn_ser.search import SearchResult, divide_grid, grid_search
+from sklearn_ser.temperature import TemperatureScaledClassifier
 
 __all__ = ["fit_run", "search_run"]
 
@@ -190,7 +192,8 @@ def _fit_and_write(
     started: float,
     more: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    fitted, answers, learned = fit_folds(_fit, pipeline, corpus, folds, progress)
+    fit = partial(_fit, calibrate=options.calibrate)
+    fitted, answers, learned = fit_folds(fit, pipeline, corpus, folds, progress)
     metrics: dict[str, Any] = score_answers(corpus, folds, answers, learned, options.seed) | {
         "classifier": options.clf,
         "seed": options.seed,
@@ -210,7 +213,7 @@ def _fit_and_write(
     if len(folds) > 1:  # no fold's pipeline stands for all of them: what is saved knows every clip
         options = replace(options, refit=True)
         parts = everything(corpus.table, folds, options)
-    saved = _refit(pipeline, corpus, parts, progress) if options.refit else fitted
+    saved = _refit(pipeline, corpus, parts, options, progress) if options.refit else fitted
     with writing(out):
         return write_run(
             folder,
@@ -226,8 +229,14 @@ def _fit_and_write(
         )
 
 
-def _fit(pipeline: Pipeline, corpus: RunCorpus, parts: Parts, progress: Progress) -> Pipeline:
-    """Fit scaler and classifier on the training part alone."""
+def _fit(
+    pipeline: Pipeline,
+    corpus: RunCorpus,
+    parts: Parts,
+    progress: Progress,
+    calibrate: bool = False,
+) -> Pipeline:
+    """Fit scaler and classifier on the training part, a temperature on the validation part."""
     X, y = corpus.matrix, corpus.emotions
     scale, clf = clone(pipeline.named_steps["scale"]), clone(pipeline.named_steps["clf"])
     X_train = scale.fit_transform(X[parts.train])
@@ -245,17 +254,22 @@ def _fit(pipeline: Pipeline, corpus: RunCorpus, parts: Parts, progress: Progress
         with threadpool_limits(1, user_api="blas"):
             clf.fit(X_train, y[parts.train])
         progress("fit", 1, 1, "")
+    if calibrate:
+        rows = parts.validation
+        scaled = TemperatureScaledClassifier(clone(clf))
+        clf = scaled.calibrate(clf, scale.transform(X[rows]), y[rows])
     return with_tail(pipeline, scale, clf)
 
 
-def _refit(pipeline: Pipeline, corpus: RunCorpus, parts: Parts, progress: Progress) -> Pipeline:
-    """Fit on every clip; a network still spares a validation part to choose its epoch."""
+def _refit(
+    pipeline: Pipeline, corpus: RunCorpus, parts: Parts, options: RunOptions, progress: Progress
+) -> Pipeline:
+    """Fit on every clip, but for a validation part that chooses an epoch or a temperature."""
     everything = np.arange(len(corpus.table))
-    if len(parts.validation) and isinstance(pipeline.named_steps["clf"], NetworkClassifier):
-        train = np.setdiff1d(everything, parts.validation)
-        return _fit(pipeline, corpus, replace(parts, train=train), progress)
-    none = everything[:0]
-    return _fit(pipeline, corpus, replace(parts, train=everything, validation=none), progress)
+    network = isinstance(pipeline.named_steps["clf"], NetworkClassifier)
+    spared = parts.validation if network or options.calibrate else everything[:0]
+    parts = replace(parts, train=np.setdiff1d(everything, spared), validation=spared)
+    return _fit(pipeline, corpus, parts, progress, options.calibrate)
 
 
 def _tell_epoch(row: dict, epochs: int, progress: Progress) -> None:

@@ -20,11 +20,12 @@ from sklearn_ser.evaluation import (
 )
 from sklearn_ser.evaluation.audit import HIDDEN, PEEKED
 from sklearn_ser.evaluation.splits import spare_validation
-from sklearn_ser.exceptions import LeakageError, LeakageWarning
+from sklearn_ser.exceptions import LeakageError, LeakageWarning, OptionError
 from sklearn_ser.networks import NetworkClassifier
 from sklearn_ser.pipelines import RECIPES
 from sklearn_ser.runs.corpus import RunCorpus
 from sklearn_ser.runs.options import Progress, RunOptions
+from sklearn_ser.temperature import TemperatureScaledClassifier
 
 __all__ = ["Answers", "audit_run", "divide_run", "fit_folds", "score_answers"]
 
@@ -48,6 +49,10 @@ class Answers:
     classes : ndarray of shape (n_classes,), str
     fit_seconds, predict_seconds : float
         What it took, of all folds together.
+    uncalibrated : ndarray of shape (n_clips, n_classes) or None
+        The probabilities before they were calibrated, where they were.
+    temperature : float or None
+        What they were calibrated with, over folds the geometric mean.
     """
 
     rows: np.ndarray
@@ -57,33 +62,43 @@ class Answers:
     classes: np.ndarray
     fit_seconds: float
     predict_seconds: float
+    uncalibrated: np.ndarray | None = None
+    temperature: float | None = None
 
 
 def divide_run(table: Any, options: RunOptions) -> list[Parts]:
     """Divide the corpus of a run: one test part, or several in turn.
 
-    Over folds, classifiers that do not choose an epoch get every training clip.
+    Over folds, classifiers that choose neither epoch nor temperature get every training clip.
     """
     if options.folds is None:
         how = {"test_size": options.test_size, "validation_size": options.validation_size}
-        return [divide(table, options.split, seed=options.seed, **how)]
-    size = options.validation_size if _chooses_an_epoch(options) else 0
-    return divide_in_folds(
-        table, options.split, options.folds, validation_size=size, seed=options.seed
-    )
+        folds = [divide(table, options.split, seed=options.seed, **how)]
+    else:
+        size = options.validation_size if _validates(options) else 0
+        folds = divide_in_folds(
+            table, options.split, options.folds, validation_size=size, seed=options.seed
+        )
+    if options.calibrate and not all(len(parts.validation) for parts in folds):
+        raise OptionError(
+            "--calibrate needs a validation part, which is empty: raise --validation-size, or add "
+            "clips."
+        )
+    return folds
 
 
 def everything(table: Any, folds: Sequence[Parts], options: RunOptions) -> Parts:
     """Return the parts of a pipeline fitted on every clip, whose scores are those of the folds."""
     rows = np.arange(len(table))
-    size = options.validation_size if _chooses_an_epoch(options) else 0
+    size = options.validation_size if _validates(options) else 0
     _, validation, by = spare_validation(table, rows, options.split, size, options.seed)
     test = np.sort(np.concatenate([parts.test for parts in folds]))
     return Parts(rows, validation, test, folds[0].split, by)
 
 
-def _chooses_an_epoch(options: RunOptions) -> bool:
-    return isinstance(RECIPES[options.clf].classifier(), NetworkClassifier)
+def _validates(options: RunOptions) -> bool:
+    """Say whether something is chosen on the validation part: an epoch, or a temperature."""
+    return options.calibrate or isinstance(RECIPES[options.clf].classifier(), NetworkClassifier)
 
 
 def audit_run(corpus: RunCorpus, folds: Sequence[Parts]) -> dict[str, Any]:
@@ -146,34 +161,48 @@ def _ask(
     X = corpus.matrix[rows]
     started = time.perf_counter()
     predicted = fitted[2:].predict(X).astype(str)
+    predict_seconds = time.perf_counter() - started
+    clf = fitted.named_steps["clf"]
+    calibrated = isinstance(clf, TemperatureScaledClassifier)
     return Answers(
         rows=rows,
         folds=np.full(len(rows), fold),
         predicted=predicted,
         fit_seconds=fit_seconds,
-        predict_seconds=time.perf_counter() - started,
+        predict_seconds=predict_seconds,
         probabilities=fitted[2:].predict_proba(X),
         classes=fitted.classes_.astype(str),
+        uncalibrated=clf.estimator_.predict_proba(fitted[2:-1].transform(X))
+        if calibrated
+        else None,
+        temperature=clf.temperature_ if calibrated else None,
     )
 
 
 def _pool(asked: list[Answers]) -> Answers:
     classes = np.unique(np.concatenate([answers.classes for answers in asked]))
-    aligned = []
-    for answers in asked:
-        probabilities = np.zeros((len(answers.rows), len(classes)))
-        probabilities[:, np.searchsorted(classes, answers.classes)] = answers.probabilities
-        aligned.append(probabilities)
     rows = np.concatenate([answers.rows for answers in asked])
     order = np.argsort(rows, kind="stable")
+
+    def align(name: str) -> np.ndarray:
+        pooled = []
+        for answers in asked:
+            probabilities = np.zeros((len(answers.rows), len(classes)))
+            probabilities[:, np.searchsorted(classes, answers.classes)] = getattr(answers, name)
+            pooled.append(probabilities)
+        return np.concatenate(pooled)[order]
+
+    temperatures = [a.temperature for a in asked if a.temperature is not None]
     return Answers(
         rows=rows[order],
         folds=np.concatenate([answers.folds for answers in asked])[order],
         predicted=np.concatenate([answers.predicted for answers in asked])[order],
-        probabilities=np.concatenate(aligned)[order],
+        probabilities=align("probabilities"),
         classes=classes,
         fit_seconds=sum(answers.fit_seconds for answers in asked),
         predict_seconds=sum(answers.predict_seconds for answers in asked),
+        uncalibrated=align("uncalibrated") if temperatures else None,
+        temperature=float(np.exp(np.mean(np.log(temperatures)))) if temperatures else None,
     )
 
 

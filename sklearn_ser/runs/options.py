@@ -26,6 +26,7 @@ class RunOptions:
     n_jobs: int | None = None
     on_error: str = "stop"
     refit: bool = False
+    calibrate: bool = False
     cache: Path | None = None
     folds: int | str | None = None  # how many, or "all"; None is one test part
 

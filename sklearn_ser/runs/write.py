@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from sklearn.pipeline import Pipeline
 
-from sklearn_ser.evaluation import Parts, details
+from sklearn_ser.evaluation import Parts, calibration, details
 from sklearn_ser.evaluation.figures import draw_confusion_matrix, draw_training_curves
 from sklearn_ser.evaluation.report import Evidence, write_report
 from sklearn_ser.networks import NetworkClassifier
@@ -18,6 +18,7 @@ from sklearn_ser.persistence import read_card, save_pipeline
 from sklearn_ser.runs.corpus import RunCorpus
 from sklearn_ser.runs.folds import Answers
 from sklearn_ser.runs.options import RunOptions, data_name
+from sklearn_ser.temperature import bare_classifier
 
 __all__ = ["SEEN_CLIPS", "write_run"]
 
@@ -68,7 +69,7 @@ def write_run(
     predictions.to_csv(folder / "predictions.csv", index=False)
     metrics = {
         **metrics,
-        **details(tested, answers.predicted, answers.probabilities, answers.classes),
+        **_details(tested, answers, metrics),
     }
     _draw_figures(folder, fitted, corpus, parts, answers.predicted, options)
     seen = np.arange(len(corpus.table))
@@ -90,6 +91,20 @@ def write_run(
     return metrics
 
 
+def _details(tested: pd.DataFrame, answers: Answers, metrics: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the test part shows beyond the scores, and what calibration has changed."""
+    found = details(tested, answers.predicted, answers.probabilities, answers.classes)
+    if answers.uncalibrated is not None:
+        before = calibration(tested["emotion"], answers.uncalibrated, answers.classes)
+        found["calibration"] |= {
+            "ece_before": before["ece"],
+            "temperature": answers.temperature,
+            "n_clips": metrics["n_validation"],
+            "by": metrics["validation_by"],
+        }
+    return found
+
+
 def _draw_figures(
     folder: Path,
     fitted: Pipeline,
@@ -106,7 +121,7 @@ def _draw_figures(
         figures / "confusion_matrix.png",
         f"{options.clf}, {parts.split} split",
     )
-    clf = fitted.named_steps["clf"]
+    clf = bare_classifier(fitted.named_steps["clf"])
     if isinstance(clf, NetworkClassifier):
         clf.history_.to_csv(folder / "history.csv", index=False)
         draw_training_curves(clf.history_, clf.best_epoch_, figures / "training_curves.png")
@@ -166,6 +181,7 @@ def _describe_run(
         | {"interval": metrics["interval"]},
         "audit": _shorten(metrics["audit"]),
         "refit": options.refit,
+        "calibrated": options.calibrate,
     } | ({"search": metrics["search"]} if "search" in metrics else {})
 
 
