@@ -1,11 +1,13 @@
 """`sklearn-ser corpora`: what is known, what is on this machine, how to get it."""
 
+import functools
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from sklearn_ser.cli._app import DebugOption, JsonOption, app, command, notice, print_json
+from sklearn_ser.exceptions import OptionError
 
 corpora_app = typer.Typer(
     help="Corpora of emotional speech: list them, get them, look into one. "
@@ -87,15 +89,46 @@ def show(
             "these joined by commas.",
         ),
     ],
+    plots: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Draw it too: emotions, speakers, durations, and a waveform and a mel "
+            "spectrogram of each emotion, as PNG in this folder.",
+        ),
+    ] = None,
     json: JsonOption = False,
 ) -> None:
     """Describe a corpus: emotions, speakers, texts, durations, sampling rates, files left out."""
     from sklearn_ser.corpora import load_data, summarise
 
-    summary = {"data": data, **summarise(load_data(data))}
+    table = load_data(data)
+    summary = {"data": data, **summarise(table)}
+    if plots is not None:
+        summary["plots"] = _draw(table, plots)
     if json:
         return print_json(summary)
     return _show(summary)
+
+
+def _draw(table: Any, folder: Path) -> list[str]:
+    """Write the figures of a corpus and return their paths."""
+    from sklearn_ser.evaluation.examples import durations
+    from sklearn_ser.evaluation.exploration import explore
+    from sklearn_ser.persistence import write_atomically
+
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OptionError(
+            f"{folder} cannot be written ({error.strerror}): choose another --plots."
+        ) from error
+    written = []
+    for name, figure in explore(table, durations(table["path"])):
+        path = folder / f"{name}.png"
+        write_atomically(path, functools.partial(figure.savefig, dpi=150))
+        written.append(str(path))
+    return written
 
 
 def _show(summary: dict[str, Any]) -> None:
@@ -116,6 +149,9 @@ def _show(summary: dict[str, Any]) -> None:
             f"duration: {seconds['total'] / 60:.1f} min in all; from {seconds['shortest']:.2f} to "
             f"{seconds['longest']:.2f} s, median {seconds['median']:.2f} s"
         )
+    if "plots" in summary:
+        names = ", ".join(Path(path).name for path in summary["plots"])
+        _print(f"figures: {_escape(names)} in {_escape(str(Path(summary['plots'][0]).parent))}")
     rates = ", ".join(f"{rate} Hz ({n})" for rate, n in summary["sampling_rates"].items())
     _print(f"sampling rates: {rates or 'not known'}")
     for heading in ("unreadable", "left_out", "copies"):

@@ -20,7 +20,9 @@ __all__ = [
     "draw_coverage",
     "draw_durations",
     "draw_history",
+    "draw_mel",
     "draw_reliability",
+    "draw_wave",
 ]
 
 # What is drawn in these colours takes those of the page, light or dark.
@@ -182,30 +184,41 @@ def draw_durations(seconds: ArrayLike, of: str = "clips") -> Chart:
 @_in_style
 def draw_clip(clip: Clip, name: str, title: str, longest: float) -> Chart:
     """Draw the waveform and the mel spectrogram of a clip, on an axis of `longest` seconds."""
-    from matplotlib.ticker import FixedFormatter, FixedLocator
-
     figure, (wave, mel) = _start(rows=(1, 2.2))
     seconds = len(clip.y) / clip.sr
-    columns = np.array_split(clip.y, min(400, len(clip.y)))
-    t = np.linspace(0, seconds, len(columns))
-    wave.fill_between(
-        t, [part.min() for part in columns], [part.max() for part in columns], color=FIRST, lw=0.5
-    )
+    draw_wave(wave, clip)
+    draw_mel(mel, clip)
+    wave.set(xlim=(0, longest), xticks=[], yticks=[])
+    mel.set(xlim=(0, longest), xlabel="time (s)")
+    alt = f"Waveform and mel spectrogram of {title}, {seconds:.2f} s."
+    return _finish(figure, name, title, alt)
+
+
+def draw_wave(axes: Any, clip: Clip) -> None:
+    """Draw the range of a waveform in a few hundred steps, as nobody can see more of them."""
+    steps = np.array_split(clip.y, min(400, len(clip.y)))
+    t = np.linspace(0, len(clip.y) / clip.sr, len(steps))
+    low, high = ([edge(step) for step in steps] for edge in (np.min, np.max))
+    axes.fill_between(t, low, high, color=FIRST, lw=0.5)
     peak = float(np.abs(clip.y).max()) or 1.0
-    wave.set(xlim=(0, longest), ylim=(-1.05 * peak, 1.05 * peak), xticks=[], yticks=[])
+    axes.set_ylim(-1.05 * peak, 1.05 * peak)
+
+
+def draw_mel(axes: Any, clip: Clip) -> None:
+    """Draw the mel spectrogram of a clip, 70 dB deep, with its frequencies in kHz."""
+    from matplotlib.ticker import FixedFormatter, FixedLocator
+
     bands = LogMelSpectrogram(clip.sr, n_frames=1 + len(clip.y) // 512, n_mels=64, htk=True)
     decibels = bands.fit_transform([clip.y])[0].T
     loudest = decibels.max()
-    mel.imshow(
+    axes.imshow(
         decibels, origin="lower", aspect="auto", cmap="magma", vmin=loudest - 70, vmax=loudest,
-        extent=(0, seconds, 0, 64), interpolation="nearest",
+        extent=(0, len(clip.y) / clip.sr, 0, 64), interpolation="nearest",
     )  # fmt: skip
     hertz = [f for f in (250, 1000, 4000, 8000) if f < clip.sr / 2]
-    mel.yaxis.set_major_locator(FixedLocator([_band(f, clip.sr, 64) for f in hertz]))
-    mel.yaxis.set_major_formatter(FixedFormatter([f"{f / 1000:g}" for f in hertz]))
-    mel.set(xlim=(0, longest), xlabel="time (s)", ylabel="kHz")
-    alt = f"Waveform and mel spectrogram of {title}, {seconds:.2f} s."
-    return _finish(figure, name, title, alt)
+    axes.yaxis.set_major_locator(FixedLocator([_band(f, clip.sr, 64) for f in hertz]))
+    axes.yaxis.set_major_formatter(FixedFormatter([f"{f / 1000:g}" for f in hertz]))
+    axes.set_ylabel("kHz")
 
 
 def _band(frequency: float, sr: int, n_mels: int) -> float:

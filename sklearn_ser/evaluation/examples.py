@@ -11,10 +11,11 @@ from sklearn.pipeline import Pipeline
 
 from sklearn_ser.exceptions import AudioError
 
-__all__ = ["Clip", "choose_examples", "clip_reader", "confident_mistakes"]
+__all__ = ["Clip", "choose_examples", "clip_reader", "confident_mistakes", "durations"]
 
 MOST_SECONDS = 4.0  # of a clip on a page
 MOST_MISTAKES = 8
+MOST_EXAMPLES = 12
 HIGHEST_RATE = 24_000  # of a sound on a page, in Hz: speech needs no more
 
 
@@ -59,8 +60,8 @@ def choose_examples(table: pd.DataFrame) -> dict[str, int]:
     Returns
     -------
     examples : dict of str to int
-        The position of a clip by its emotion, in the order of the alphabet. Where emotion is all
-        that differs between clips, differences between them are easiest to see.
+        The position of a clip by its emotion, of the first twelve by the alphabet. Differences are
+        easiest to see between clips that differ in emotion alone.
 
     Examples
     --------
@@ -125,3 +126,27 @@ def clip_reader(pipeline: Pipeline) -> Callable[[str], Clip | None]:
         return Clip(y[:most], audio.sr, len(y) > most)
 
     return read
+
+
+def durations(paths: pd.Series) -> pd.Series:
+    """Return how long clips are by their headers, in seconds; NaN for what cannot be read.
+
+    Parameters
+    ----------
+    paths : Series of n_clips paths
+
+    Returns
+    -------
+    seconds : Series of n_clips floats
+        With the index of the paths.
+    """
+    import soundfile
+
+    seconds = []
+    for path in paths:
+        try:
+            with soundfile.SoundFile(path) as file:
+                seconds.append(file.frames / file.samplerate)
+        except (RuntimeError, OSError):  # a URL, or a file that went away
+            seconds.append(np.nan)
+    return pd.Series(seconds, index=paths.index, dtype=float)

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 from sklearn.pipeline import Pipeline
 
@@ -24,6 +23,7 @@ from sklearn_ser.evaluation.examples import (
     choose_examples,
     clip_reader,
     confident_mistakes,
+    durations,
 )
 from sklearn_ser.evaluation.groups import GROUPS
 from sklearn_ser.evaluation.splits import SPLITS, Parts
@@ -35,7 +35,7 @@ LICENCE = (
     "The sounds are parts of the corpus and stay under its licence: look at it before you pass "
     "this page on."
 )
-MOST_DURATIONS = 5000  # files whose headers are read for the histogram
+MOST_DURATIONS = 5000  # files from all over whose headers are read for the histogram
 
 
 @dataclass(frozen=True)
@@ -282,7 +282,7 @@ def _data(table: pd.DataFrame, parts: Parts) -> dict[str, Any]:
     counts = [_counts(table, parts, "emotion", "Clips of each emotion")]
     if table.get("speaker", pd.Series(dtype=object)).notna().any():
         counts.append(_counts(table, parts, "speaker", "Clips of each speaker"))
-    seconds = _durations(table["path"])
+    seconds = durations(table["path"].iloc[:: -(-len(table) // MOST_DURATIONS)]).dropna()
     return {"counts": counts, "durations": draw_durations(seconds) if len(seconds) else None}
 
 
@@ -307,20 +307,6 @@ def _counts(table: pd.DataFrame, parts: Parts, column: str, heading: str) -> dic
     return {
         "heading": heading, "column": column, "parts": list(shown), "rows": rows, "most": most
     }  # fmt: skip
-
-
-def _durations(paths: pd.Series) -> np.ndarray:
-    """Return the seconds of the clips by their headers, of at most 5000 from all over."""
-    import soundfile
-
-    seconds = []
-    for path in paths.iloc[:: -(-len(paths) // MOST_DURATIONS)]:
-        try:
-            with soundfile.SoundFile(path) as file:
-                seconds.append(file.frames / file.samplerate)
-        except (RuntimeError, OSError):  # a URL, or a file that went away
-            continue
-    return np.array(seconds)
 
 
 def _examples(evidence: Evidence, read: Callable[[str], Clip | None]) -> list[dict]:
