@@ -120,7 +120,7 @@ ORDER = [
     {"corpora"},
     {"_sklearn", "_holdout"},
     {"decoding"},
-    {"audio"},
+    {"audio", "degradations"},
     {"features"},
     {"classifiers", "networks", "temperature"},
     {"pipelines"},

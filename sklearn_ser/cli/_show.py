@@ -12,6 +12,7 @@ STAGES = {
     "epochs": "training",
     "candidates": "searching",
     "predict": "predicting",
+    "stress": "degrading",
 }
 
 
@@ -87,3 +88,35 @@ def _between(metrics: dict[str, Any], key: str) -> str:
         return ""
     low, high = metrics[f"{key}_interval"]
     return f" [{low:.3f}, {high:.3f}]"
+
+
+def print_groups(metrics: dict[str, Any]) -> None:
+    """Print between what the UAR of single speakers, and of the sexes, lies."""
+    import typer
+
+    for column, plural in (("speaker", "speakers"), ("sex", "sexes")):
+        scores = metrics[f"by_{column}"]
+        if scores and len(scores["groups"]) > 1:
+            worst, best = scores["groups"][0], scores["groups"][-1]
+            typer.echo(
+                f"{len(scores['groups'])} {plural}: UAR from {worst['uar']:.3f} ({worst['name']}, "
+                f"{worst['n_clips']} clips) to {best['uar']:.3f} ({best['name']}, "
+                f"{best['n_clips']} clips), standard deviation {scores['sd']:.3f}."
+            )
+
+
+def print_stress(stress: dict[str, Any]) -> None:
+    """Print a table of what degraded clips do to the answers."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("recording", header_style="bold")
+    for name in ("accuracy", "UAR", "changed answers"):
+        table.add_column(name, justify="right")
+    for row in stress["conditions"]:
+        table.add_row(
+            row["name"], f"{row['accuracy']:.3f}", f"{row['uar']:.3f}", f"{row['changed']:.1%}"
+        )
+    Console().print(table)
+    seen = "all seen" if stress["seen_in_training"] else "none of them seen"
+    Console().print(f"{stress['n_clips']} clips, {seen} in training.", highlight=False)

@@ -28,6 +28,14 @@ def evaluate(
     on_error: OnErrorOption = "stop",
     cache: CacheOption = None,
     no_cache: NoCacheOption = False,
+    stress: Annotated[
+        bool,
+        typer.Option(
+            "--stress",
+            help="Score the clips also with noise, other gains, a telephone's band, 8 kHz, MP3, "
+            "clipping and reverberation.",
+        ),
+    ] = False,
     json: JsonOption = False,
 ) -> None:
     """Score a saved pipeline on a corpus.
@@ -36,7 +44,7 @@ def evaluate(
     says nothing, and you are told so. Labels are compared in the common vocabulary; emotions that
     only the model or only the corpus has are left out and named.
     """
-    from sklearn_ser.cli._show import print_scores, progress_bars
+    from sklearn_ser.cli._show import print_groups, print_scores, print_stress, progress_bars
     from sklearn_ser.runs import evaluate_run
 
     with progress_bars() as progress:
@@ -47,6 +55,7 @@ def evaluate(
             n_jobs=n_jobs,
             on_error=on_error,
             cache=choose_cache(cache, no_cache),
+            stress_too=stress,
             on_progress=progress,
         )
     for note in notes:
@@ -55,6 +64,9 @@ def evaluate(
         print_json(metrics)
         return
     print_scores(metrics)
+    print_groups(metrics)
+    if metrics["stress"]:
+        print_stress(metrics["stress"])
     kind = {
         "none": "no clip seen in training",
         "cross-corpus": "a cross-corpus score",

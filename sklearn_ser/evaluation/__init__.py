@@ -9,6 +9,7 @@ from sklearn_ser.evaluation.importance import feature_groups, importance_by_grou
 from sklearn_ser.evaluation.intervals import bootstrap_scores
 from sklearn_ser.evaluation.scores import score
 from sklearn_ser.evaluation.splits import SPLITS, Parts, divide
+from sklearn_ser.evaluation.stress import stress
 
 __all__ = [
     "SPLITS",
@@ -26,4 +27,5 @@ __all__ = [
     "importance_by_group",
     "score",
     "score_by_group",
+    "stress",
 ]

@@ -4,8 +4,12 @@ import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pandas as pd
+from sklearn.pipeline import Pipeline
+
 from sklearn_ser.corpora import load_data
-from sklearn_ser.evaluation import bootstrap_scores, score
+from sklearn_ser.evaluation import bootstrap_scores, details, score, stress
 from sklearn_ser.persistence import find_model, load_pipeline, read_card
 from sklearn_ser.runs.corpus import read_corpus
 from sklearn_ser.runs.options import Progress, RunOptions, silent
@@ -23,6 +27,7 @@ def evaluate_run(
     n_jobs: int | None = None,
     on_error: str = "stop",
     cache: Path | None = None,
+    stress_too: bool = False,
     on_progress: Progress | None = None,
 ) -> tuple[dict[str, Any], list[str]]:
     """Score a saved pipeline on a corpus.
@@ -39,6 +44,8 @@ def evaluate_run(
     on_error : {"stop", "skip"}, default="stop"
     cache : Path, default=None
         Folder of the feature cache; `None` keeps no features.
+    stress_too : bool, default=False
+        Whether to score degraded clips too.
     on_progress : callable, default=None
 
     Returns
@@ -56,10 +63,15 @@ def evaluate_run(
     known, relation, notes = relate(
         corpus, pipeline.classes_, read_card(model), _seen_clips(model), data
     )
+    tested = corpus.table[known]
     predicted = pipeline[2:].predict(corpus.matrix[known]).astype(str)
+    probabilities = pipeline[2:].predict_proba(corpus.matrix[known])
+    seen = np.isin(corpus.checksums[known], _seen_clips(model))
     speakers = corpus.table["speaker"].to_numpy()[known] if "speaker" in corpus.table else None
     metrics = score(corpus.emotions[known], predicted) | {
         **bootstrap_scores(corpus.emotions[known], predicted, speakers),
+        **details(tested, predicted, probabilities, pipeline.classes_),
+        "stress": _stress(pipeline, tested, seen, on_progress or silent) if stress_too else None,
         **relation,
         "n_train": 0,
         "n_validation": 0,
@@ -71,6 +83,20 @@ def evaluate_run(
         "run": str(model),
     }
     return metrics, notes
+
+
+def _stress(
+    pipeline: Pipeline, tested: pd.DataFrame, seen: np.ndarray, progress: Progress
+) -> dict[str, Any]:
+    """Degrade the clips that were not seen in training, or all where there are no others."""
+    chosen = tested if seen.all() else tested[~seen]
+    found = stress(
+        pipeline,
+        chosen["path"].tolist(),
+        chosen["emotion"],
+        on_batch=lambda done, total: progress("stress", done, total, ""),
+    )
+    return {"seen_in_training": bool(seen.all()), **found}
 
 
 def _seen_clips(model: Path) -> list[str]:
