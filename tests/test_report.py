@@ -4,6 +4,8 @@ import itertools
 import json
 import re
 import shutil
+import subprocess
+import sys
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -191,6 +193,49 @@ def test_intervals_and_audit_are_shown_where_they_are(spoken_run, tmp_path):
     assert {"shared texts", "2: t1, t2", "speakers: shared", "3"} <= set(page.cells)
     assert "A note." in page.text
     assert "audit" in [a["id"] for tag, a in page.tags if tag == "h2"]
+
+
+def test_page_json_csv_and_terminal_agree_and_come_again(spoken_run, tmp_path):
+    """Two runs of one seed in two processes, each with its own order of sets and dicts."""
+    said, pages, documents, tables = [], [], [], []
+    for name in ("a", "b"):
+        done = subprocess.run(
+            [sys.executable, "-m", "sklearn_ser", "fit", "--clf", "mlp", "--features", "mfcc",
+             "--calibrate", "--data", spoken_run[0].parent / "corpus.csv", "--seed", "4",
+             "--out", tmp_path / name],
+            capture_output=True, text=True, check=True,
+        )  # fmt: skip
+        said.append(done.stdout)
+        pages.append((tmp_path / name / "report.html").read_text())
+        documents.append(json.loads((tmp_path / name / "metrics.json").read_text()))
+        tables.append((tmp_path / name / "predictions.csv").read_bytes())
+    metrics, table = documents[0], pd.read_csv(tmp_path / "a" / "predictions.csv")
+    # The terminal
+    for key in ("accuracy", "uar", "macro_f1"):
+        assert f"{metrics[key]:.4f}" in said[0]
+    about = metrics["calibration"]
+    assert f"error {about['ece']:.4f}, {about['ece_before']:.4f} before" in said[0]
+    # The table
+    answers = table.filter(regex="^p_").to_numpy()
+    classes = [name.removeprefix("p_") for name in table.filter(regex="^p_")]
+    assert calibration(table["truth"], answers, classes)["ece"] == pytest.approx(about["ece"])
+    assert coverage(table["truth"], answers, classes) == metrics["coverage"]
+    assert score(table["truth"], table["prediction"])["per_emotion"] == metrics["per_emotion"]
+    # The page
+    shown = Page(pages[0])
+    for row in metrics["per_emotion"].values():
+        line = [f"{row[key]:.3f}" for key in ("precision", "recall", "f1")]
+        assert "|".join([*line, str(row["support"])]) in "|".join(shown.cells)
+    # A second time
+    for document in documents:
+        for key in ("run", "seconds", "seconds_fit"):
+            del document[key]
+    assert documents[0] == documents[1]
+    assert tables[0] == tables[1]
+    made = r"\d{4}-\d\d-\d\dT[0-9:+]+|[0-9a-f]{64}"  # the day it was made, and the checksum with it
+    assert re.sub(made, "", pages[0]) == re.sub(made, "", pages[1])
+    for figure in (tmp_path / "a" / "figures").iterdir():
+        assert figure.read_bytes() == (tmp_path / "b" / "figures" / figure.name).read_bytes()
 
 
 # In a browser
