@@ -159,7 +159,7 @@ def test_a_planted_peek_of_the_fit(little_corpus, tmp_path, monkeypatch):
     """Somebody fits on every clip and scores on some of them."""
     fit = runs_fit._fit
 
-    def peek(pipeline, corpus, parts, progress):
+    def peek(pipeline, corpus, parts, progress, calibrate):
         everything = np.arange(len(corpus.table))
         return fit(pipeline, corpus, Parts(everything, NONE, NONE, "random", None), progress)
 

@@ -22,6 +22,7 @@ from sklearn_ser.evaluation import (
     coverage,
     feature_groups,
     importance_by_group,
+    pool_importance,
     score,
     score_by_group,
 )
@@ -33,7 +34,7 @@ from tests.conftest import SR, voice
 
 SECTIONS = [
     *("scores", "emotions", "confusion", "calibration", "importance", "mistakes", "by-speaker"),
-    *("by-sex", "data", "examples", "card"),
+    *("by-sex", "data", "examples", "audit", "card"),
 ]
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 
@@ -176,21 +177,22 @@ def test_intervals_and_audit_are_shown_where_they_are(spoken_run, tmp_path):
     metrics = metrics | {
         "accuracy_interval": [0.25, 0.875],
         "uar_interval": [0.5, 0.75],
-        "interval_by": "speaker",
+        "interval": {"about": "95% intervals over 9 speakers"},
         "audit": {
             "sentences": ["Both sides share <all> texts."],
-            "shared_texts": ["t1", "t2"],
-            "copies": 0,
-            "speakers": {"shared": 3},
+            "audio": {"n_groups": 41, "n_test": 42},
+            "text": {"n": 43, "n_shared": 44, "n_test_clips": 45},
+            "speaker": None,
         },
     }
     write_report(tmp_path / "r.html", "x", metrics, card, ["A note."])
     page = Page((tmp_path / "r.html").read_text())
-    assert "95 % interval 25.0% to 87.5%" in page.text
+    assert "(95% interval 25.0% to 87.5%)" in page.text
     assert "[0.500, 0.750]" in page.text
-    assert "resampled by speaker" in page.text
+    assert "In brackets: 95% intervals over 9 speakers." in page.text
     assert "Both sides share <all> texts." in page.text
-    assert {"shared texts", "2: t1, t2", "speakers: shared", "3"} <= set(page.cells)
+    counts = page.cells[page.cells.index("identical sounds") :]
+    assert counts[:8] == ["identical sounds", "41", "–", "42", "texts", "43", "44", "45"]
     assert "A note." in page.text
     assert "audit" in [a["id"] for tag, a in page.tags if tag == "h2"]
 
@@ -363,6 +365,20 @@ def test_importance_finds_the_features_that_tell():
     assert all(abs(group["mean"]) < 0.05 for group in found["groups"][1:])
     assert found["n_clips"] == 300
     assert found == importance_by_group(clf, X, y, groups)
+
+
+def test_importance_over_folds_is_the_mean_weighted_by_clips():
+    def fold(n, uar, **means):
+        groups = [{"name": k, "n_features": 1, "mean": v, "sd": 0.1} for k, v in means.items()]
+        return {"n_clips": n, "n_repeats": 5, "uar": uar, "groups": groups}
+
+    pooled = pool_importance([fold(30, 0.5, a=0.1, b=0.3), fold(10, 0.9, b=0.3, a=0.5)])
+    assert [group["name"] for group in pooled["groups"]] == ["b", "a"]
+    assert pooled["groups"][1]["mean"] == pytest.approx(0.2)
+    assert pooled["groups"][1]["sd"] == pytest.approx(0.2)
+    assert (pooled["n_clips"], pooled["n_folds"]) == (40, 2)
+    assert pooled["uar"] == pytest.approx(0.6)
+    assert pool_importance([fold(30, 0.5, a=0.1)])["groups"][0]["sd"] == 0.1
 
 
 def test_importance_exchanges_a_group_as_one():

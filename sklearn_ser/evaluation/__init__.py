@@ -5,7 +5,11 @@ from sklearn_ser.evaluation.calibration import calibration, coverage
 from sklearn_ser.evaluation.details import details, importance
 from sklearn_ser.evaluation.folds import divide_in_folds
 from sklearn_ser.evaluation.groups import score_by_group
-from sklearn_ser.evaluation.importance import feature_groups, importance_by_group
+from sklearn_ser.evaluation.importance import (
+    feature_groups,
+    importance_by_group,
+    pool_importance,
+)
 from sklearn_ser.evaluation.intervals import bootstrap_scores
 from sklearn_ser.evaluation.scores import score
 from sklearn_ser.evaluation.splits import SPLITS, Parts, divide
@@ -25,6 +29,7 @@ __all__ = [
     "hide_test_part",
     "importance",
     "importance_by_group",
+    "pool_importance",
     "score",
     "score_by_group",
     "stress",

@@ -1,7 +1,7 @@
 """What a classifier listens to: how much worse it gets when a group of features says nothing."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.inspection import permutation_importance
 from sklearn.pipeline import Pipeline
 
-__all__ = ["feature_groups", "importance_by_group"]
+__all__ = ["feature_groups", "importance_by_group", "pool_importance"]
 
 MOST_CLIPS = 300
 N_REPEATS = 5
@@ -120,6 +120,41 @@ def importance_by_group(
         "n_clips": len(y),
         "n_repeats": N_REPEATS,
         "uar": _uar(grouped, rows, y),
+        "groups": table,
+    }
+
+
+def pool_importance(of_folds: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """Average the importance of features over the folds of an evaluation.
+
+    Parameters
+    ----------
+    of_folds : iterable of dict
+        What :func:`importance_by_group` returned of each fold.
+
+    Returns
+    -------
+    importance : dict
+        As of one fold, and n_folds; uar and the means are averaged over the folds, weighted by
+        their clips, and sd is the standard deviation between folds. One fold stays as it is.
+    """
+    folds = list(of_folds)
+    if len(folds) == 1:
+        return {**folds[0], "n_folds": 1}
+    weights = [fold["n_clips"] for fold in folds]
+    table: list[dict[str, Any]] = []
+    for group in folds[0]["groups"]:
+        means = [
+            one["mean"] for fold in folds for one in fold["groups"] if one["name"] == group["name"]
+        ]
+        mean = float(np.average(means, weights=weights))
+        table.append({**group, "mean": mean, "sd": float(np.std(means))})
+    table.sort(key=lambda row: -row["mean"])
+    return {
+        "n_clips": sum(weights),
+        "n_repeats": folds[0]["n_repeats"],
+        "n_folds": len(folds),
+        "uar": float(np.average([fold["uar"] for fold in folds], weights=weights)),
         "groups": table,
     }
 

@@ -64,10 +64,10 @@ def verdict(metrics: Mapping[str, Any]) -> str:
     """Say in one sentence what the scores mean."""
     meaning = SPLITS.get(metrics["split"], metrics["split"])
     interval = metrics.get("accuracy_interval")
-    between = f", 95 % interval {interval[0]:.1%} to {interval[1]:.1%}" if interval else ""
+    between = f" (95% interval {interval[0]:.1%} to {interval[1]:.1%})" if interval else ""
     return (
-        f"{metrics['accuracy']:.1%} of {metrics['n_test']} unseen clips are recognised "
-        f"(UAR {metrics['uar']:.3f}{between}) on a {metrics['split']} split: {meaning}."
+        f"{metrics['accuracy']:.1%}{between} of {metrics['n_test']} unseen clips are recognised, "
+        f"UAR {metrics['uar']:.3f}, on a {metrics['split']} split: {meaning}."
     )
 
 
@@ -207,28 +207,20 @@ def _largest_loss(metrics: Mapping[str, Any]) -> float:
 
 
 def _audit(audit: Mapping[str, Any] | None) -> dict[str, Any] | None:
-    """Return the sentences of an audit, and its counts by what was counted."""
+    """Return the sentences of an audit, and a row of counts for each thing it has looked for."""
     if not audit:
         return None
-    sentences, facts = [], []
-    for name, value in audit.items():
-        words = name.replace("_", " ")
-        if isinstance(value, str):
-            sentences.append(value)
-        elif isinstance(value, Mapping):
-            facts += [(f"{words}: {key}".replace("_", " "), _short(v)) for key, v in value.items()]
-        elif isinstance(value, list | tuple) and name in ("sentences", "findings", "notes"):
-            sentences += [str(item) for item in value]
-        else:
-            facts.append((words, _short(value)))
-    return {"sentences": sentences, "facts": facts}
-
-
-def _short(value: Any) -> str:
-    if isinstance(value, list | tuple | set):
-        shown = ", ".join(str(item) for item in list(value)[:5])
-        return f"{len(value)}: {shown}{', …' if len(value) > 5 else ''}" if value else "0"
-    return str(value)
+    rows = [
+        (about, found["n_groups"], None, found["n_test"])
+        for about, kind in [("identical files", "bytes"), ("identical sounds", "audio")]
+        if (found := audit.get(kind))
+    ]
+    rows += [
+        (f"{column}s", found["n"], found["n_shared"], found["n_test_clips"])
+        for column in ("speaker", "text")
+        if (found := audit.get(column))
+    ]
+    return {"sentences": audit.get("sentences", []), "rows": rows}
 
 
 def _card_facts(card: Mapping[str, Any]) -> list[tuple[str, str]]:

@@ -3,7 +3,6 @@
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ from sklearn.pipeline import Pipeline
 from threadpoolctl import threadpool_limits
 
 from sklearn_ser.corpora import load_data
-from sklearn_ser.evaluation import Parts, importance
+from sklearn_ser.evaluation import Parts, importance, pool_importance
 from sklearn_ser.evaluation.splits import groups_of
 from sklearn_ser.exceptions import CorpusError
 from sklearn_ser.networks import NetworkClassifier
@@ -192,19 +191,21 @@ def _fit_and_write(
     started: float,
     more: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    fit = partial(_fit, calibrate=options.calibrate)
+    kept: list[Pipeline] = []
+
+    def fit(pipeline: Pipeline, corpus: RunCorpus, parts: Parts, progress: Progress) -> Pipeline:
+        kept.append(_fit(pipeline, corpus, parts, progress, options.calibrate))
+        return kept[-1]
+
     fitted, answers, learned = fit_folds(fit, pipeline, corpus, folds, progress)
     metrics: dict[str, Any] = score_answers(corpus, folds, answers, learned, options.seed) | {
         "classifier": options.clf,
         "seed": options.seed,
         "skipped": corpus.skipped,
         "audit": audit,
-        # Of several folds the last one stands for all: its pipeline has not seen its test part.
-        "importance": importance(
-            fitted,
-            corpus.matrix[folds[-1].test],
-            corpus.emotions[folds[-1].test],
-            seed=options.seed,
+        "importance": pool_importance(
+            importance(one, corpus.matrix[rows], corpus.emotions[rows], seed=options.seed)
+            for one, rows in zip(kept, (parts.test for parts in folds), strict=True)
         ),
         "seconds_fit": answers.fit_seconds,
         **(more or {}),
