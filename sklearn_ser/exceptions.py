@@ -62,6 +62,12 @@ class OptionError(SerError, ValueError):
     """An option, or several together, that make no sense."""
 
 
+class UnfinishedError(SerError, RuntimeError):
+    """Work that its user broke off, and that can go on from where it was."""
+
+    exit_code = 1
+
+
 class CorpusWarning(UserWarning):
     """Something about a corpus that its user should know: files left out, copies counted once."""
 

@@ -1,3 +1,4 @@
+import copy
 import json
 import pickle
 import subprocess
@@ -5,6 +6,7 @@ import sys
 
 import joblib
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.base import clone
 from sklearn.datasets import load_digits
@@ -12,6 +14,7 @@ from sklearn.metrics import log_loss
 from sklearn.model_selection import GridSearchCV
 
 from sklearn_ser import ANNClassifier
+from sklearn_ser.exceptions import OptionError
 
 X, CODES = load_digits(return_X_y=True)
 X = (X / 16).astype(np.float32)[:600]
@@ -188,3 +191,46 @@ def test_parameters_that_make_no_sense(how, words):
 def test_one_class_is_refused():
     with pytest.raises(ValueError, match="Only one class"):
         ANNClassifier().fit(X[:5], ["sad"] * 5)
+
+
+class BrokenOffError(Exception):
+    pass
+
+
+def test_a_fit_that_was_broken_off_ends_as_the_undisturbed_one(fitted, tmp_path):
+    def break_off(row):
+        if row["epoch"] == 7:
+            raise BrokenOffError
+
+    checkpoint = tmp_path / "checkpoint.npz"
+    with pytest.raises(BrokenOffError):
+        clone(fitted).fit(X, Y, checkpoint=checkpoint, on_epoch=break_off)
+    told = []
+    again = clone(fitted).fit(X, Y, checkpoint=checkpoint, on_epoch=told.append)
+    assert [row["epoch"] for row in told] == list(range(8, 26))
+    np.testing.assert_array_equal(again.predict_proba(X), fitted.predict_proba(X))
+    without = [history.drop(columns="seconds") for history in (again.history_, fitted.history_)]
+    pd.testing.assert_frame_equal(*without)
+    assert again.best_epoch_ == fitted.best_epoch_
+    # What is finished is not trained again.
+    done = clone(fitted).fit(X, Y, checkpoint=checkpoint, on_epoch=pytest.fail)
+    np.testing.assert_array_equal(done.predict_proba(X), fitted.predict_proba(X))
+
+
+def test_a_checkpoint_of_another_fit_is_refused(tmp_path):
+    checkpoint = tmp_path / "checkpoint.npz"
+    ann = ANNClassifier((8,), epochs=1, random_state=0).fit(X, Y, checkpoint=checkpoint)
+    for other in (clone(ann).set_params(learning_rate=0.1), clone(ann).set_params(random_state=1)):
+        with pytest.raises(OptionError, match="other data or parameters"):
+            other.fit(X, Y, checkpoint=checkpoint)
+    with pytest.raises(OptionError, match="other data or parameters"):
+        clone(ann).fit(X[::-1], Y, checkpoint=checkpoint)
+    checkpoint.write_bytes(checkpoint.read_bytes()[:-100])
+    with pytest.raises(OptionError, match=r"checkpoint\.npz is not a checkpoint"):
+        clone(ann).fit(X, Y, checkpoint=checkpoint)
+
+
+def test_a_pickle_weighs_no_more_than_kerass_own_file(fitted, tmp_path):
+    own = tmp_path / "best_model.keras"
+    copy.deepcopy(fitted.network_).model.save(own)
+    assert len(pickle.dumps(fitted)) < 1.2 * own.stat().st_size

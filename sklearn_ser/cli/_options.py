@@ -128,6 +128,20 @@ def check_jobs(n_jobs: int) -> int:
     return n_jobs
 
 
+def refuse_options_beside(context: typer.Context, option: str, allowed: Sequence[str]) -> None:
+    """Raise `OptionError` for options on the command line that contradict another."""
+    given = [
+        f"--{name.replace('_', '-')}"
+        for name in context.params
+        if name not in (option, *allowed)
+        and str(context.get_parameter_source(name)).endswith("COMMANDLINE")
+    ]
+    if given:
+        raise OptionError(
+            f"--{option} brings the options of its run with it: leave out {', '.join(given)}."
+        )
+
+
 def choose_data(data: str | None) -> tuple[str, str | None]:
     """Return the data to use, and a notice where the user named none."""
     if data is not None:

@@ -1,5 +1,7 @@
 """`sklearn-ser fit`: a corpus in, a fitted pipeline with honest scores out."""
 
+from dataclasses import replace
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -26,11 +28,13 @@ from sklearn_ser.cli._options import (
     choose_data,
     parse_folds,
     parse_params,
+    refuse_options_beside,
 )
 
 
 @command(name="fit")
 def fit(
+    context: typer.Context,
     clf: ClfOption = "svm",
     data: DataOption = None,
     features: FeaturesOption = None,
@@ -54,6 +58,15 @@ def fit(
     cache: CacheOption = None,
     no_cache: NoCacheOption = False,
     scheduler: SchedulerOption = None,
+    resume: Annotated[
+        Path | None,
+        typer.Option(
+            help="Go on with the fit of this run that was broken off while a network trained. It "
+            "remembers its options.",
+            metavar="RUN",
+            show_default=False,
+        ),
+    ] = None,
     json: JsonOption = False,
 ) -> None:
     """Fit a classifier, score it on clips it has not seen, and save it as a run.
@@ -65,33 +78,42 @@ def fit(
     predictions of all folds are scored together, and the pipeline that is saved is fitted on every
     clip. Leave one speaker out: --split speaker --folds all.
     """
-    params = parse_params(param)
-    chosen, told = choose_data(data)
-    if told:
-        notice(told)
     from sklearn_ser.cli._show import print_scores, progress_bars
-    from sklearn_ser.cluster import work_on
-    from sklearn_ser.runs import RunOptions, fit_run
 
-    options = RunOptions(
-        data=chosen,
-        clf=clf,
-        features=features,
-        split=split,
-        test_size=test_size,
-        validation_size=validation_size,
-        params=params,
-        seed=seed,
-        out=out,
-        n_jobs=n_jobs,
-        on_error=on_error,
-        refit=refit,
-        calibrate=calibrate,
-        cache=choose_cache(cache, no_cache),
-        folds=parse_folds(folds),
-    )
+    if resume is not None:
+        refuse_options_beside(context, "resume", ("n_jobs", "scheduler", "json", "debug"))
+        from sklearn_ser.runs import read_options
+
+        options = replace(read_options(resume), n_jobs=n_jobs)
+    else:
+        params = parse_params(param)
+        chosen, told = choose_data(data)
+        if told:
+            notice(told)
+        from sklearn_ser.runs import RunOptions
+
+        options = RunOptions(
+            data=chosen,
+            clf=clf,
+            features=features,
+            split=split,
+            test_size=test_size,
+            validation_size=validation_size,
+            params=params,
+            seed=seed,
+            out=out,
+            n_jobs=n_jobs,
+            on_error=on_error,
+            refit=refit,
+            calibrate=calibrate,
+            cache=choose_cache(cache, no_cache),
+            folds=parse_folds(folds),
+        )
+    from sklearn_ser.cluster import work_on
+    from sklearn_ser.runs import fit_run
+
     with work_on(scheduler), progress_bars() as progress:
-        metrics = fit_run(options, progress)
+        metrics = fit_run(options, progress, resume=resume is not None)
     finish(metrics, json, print_scores)
 
 

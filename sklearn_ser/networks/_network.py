@@ -1,5 +1,7 @@
 """A trained Keras network as its architecture and weights: small to pickle, quick to predict."""
 
+import json
+
 import numpy as np
 
 from sklearn_ser.networks._keras import load_keras
@@ -44,7 +46,9 @@ class Network:
     def __getstate__(self) -> dict:
         if self._model is None:
             return {"architecture": self._architecture, "weights": self._weights}
-        return {"architecture": self._model.to_json(), "weights": self._model.get_weights()}
+        architecture = json.loads(self._model.to_json())
+        architecture.pop("compile_config", None)  # training is over: no optimizer comes along
+        return {"architecture": json.dumps(architecture), "weights": self._model.get_weights()}
 
     def __setstate__(self, state: dict) -> None:
         self._model = None

@@ -1,6 +1,5 @@
 """The scikit-learn classifier around a Keras network that all networks here share."""
 
-import time
 from abc import abstractmethod
 from collections.abc import Callable
 from numbers import Integral
@@ -15,13 +14,15 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 
 from sklearn_ser._holdout import hold_out
 from sklearn_ser._sklearn import at_least, between, one_of, positive, validate_params
+from sklearn_ser.networks._checkpoint import Checkpoint, identify
 from sklearn_ser.networks._keras import load_keras
 from sklearn_ser.networks._network import Network
+from sklearn_ser.networks._training import Clips, Plan, train
 
 __all__ = ["NetworkClassifier", "SequenceNetworkClassifier"]
 
-# Batches run in one call from Python into TensorFlow; more gained nothing, one costs a quarter.
-_STEPS_PER_CALL = 16
+# What a fit that goes on from a checkpoint may be told anew.
+_NOT_IDENTITY = ("epochs", "patience", "verbose")
 
 
 class NetworkClassifier(ClassifierMixin, BaseEstimator):
@@ -53,7 +54,15 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):
         return X.reshape(len(X), -1)
 
     def fit(
-        self, X, y, sample_weight=None, *, groups=None, validation_data=None, on_epoch=None
+        self,
+        X,
+        y,
+        sample_weight=None,
+        *,
+        groups=None,
+        validation_data=None,
+        on_epoch=None,
+        checkpoint=None,
     ) -> "NetworkClassifier":
         """Train the network and keep the epoch that does best on the validation part.
 
@@ -71,10 +80,20 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):
             A validation part of one's own; nothing is carved from X then.
         on_epoch : callable, default=None
             Called after each epoch with its row of `history_` as a dict.
+        checkpoint : str or Path, default=None
+            A file to keep the state of training in after each epoch. Where it exists, the fit goes
+            on from there and ends as it would have without the break.
 
         Returns
         -------
         self : NetworkClassifier
+
+        Raises
+        ------
+        OptionError
+            If the checkpoint belongs to a fit with other data or parameters.
+        ValueError
+            If a parameter makes no sense, one class alone is there, or the loss diverges.
         """
         validate_params(self)
         X, y = validate_data(self, X, y, dtype=np.float32, allow_nd=True)
@@ -93,7 +112,7 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):
         def seed() -> int:
             return int(random_state.randint(2**31 - 1))
 
-        train, validation = (X, codes, weights), None
+        clips, validation = Clips(X, codes, weights), None
         if validation_data is not None:
             validation = self._encode_validation(*validation_data)
             self.validation_indices_ = np.arange(0)
@@ -103,65 +122,40 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):
             )
             self.validation_indices_ = aside
             if len(aside):
-                train, validation = (
-                    tuple(part[rows] for part in (X, codes, weights)) for rows in (kept, aside)
+                clips, validation = (
+                    Clips(*(part[rows] for part in (X, codes, weights))) for rows in (kept, aside)
                 )
-        self._train(train, validation, seed, on_epoch)
+        self._train(clips, validation, seed, on_epoch, checkpoint)
         return self
 
-    def _encode_validation(self, X, y) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def _encode_validation(self, X, y) -> Clips:
         X = self._shape(validate_data(self, X, dtype=np.float32, allow_nd=True, reset=False))
         y = np.asarray(y)
         known = np.isin(y, self.classes_)  # what the network cannot answer says nothing of it
         codes = np.searchsorted(self.classes_, y[known])
-        return X[known], codes, np.ones(len(codes), dtype=np.float32)
+        return Clips(X[known], codes, np.ones(len(codes), dtype=np.float32))
 
-    def _train(self, train, validation, seed, on_epoch) -> None:
-        keras, tf = load_keras()
-        X, codes, weights = train
-        model = self._build(keras, X.shape[1:], len(self.classes_), seed)
-        model.compile(
-            optimizer=keras.optimizers.Adam(learning_rate=self.learning_rate),
-            loss="sparse_categorical_crossentropy",
-            weighted_metrics=["accuracy"],
-            steps_per_execution=min(_STEPS_PER_CALL, -(-len(X) // self.batch_size)),
-        )
-        batches = (
-            tf.data.Dataset.from_tensor_slices((X, codes, weights))
-            .shuffle(len(X), seed=seed(), reshuffle_each_iteration=True)
-            .batch(self.batch_size)
-            .prefetch(tf.data.AUTOTUNE)
-        )
-        recorder = _make_recorder(keras, self.epochs, self.verbose, on_epoch)
-        callbacks = [recorder]
-        if validation is not None and len(validation[1]):
-            callbacks.append(
-                keras.callbacks.EarlyStopping(
-                    monitor=self.monitor,
-                    mode="min" if self.monitor == "val_loss" else "max",
-                    patience=self.patience or self.epochs,
-                    restore_best_weights=True,
-                )
-            )
-            held_out = tf.data.Dataset.from_tensor_slices(validation).batch(1024).cache()
-        else:
-            held_out = None
-        model.fit(
-            batches,
-            validation_data=held_out,
+    def _train(self, clips, validation, seed, on_epoch, checkpoint) -> None:
+        keras, _ = load_keras()
+        model = self._build(keras, clips.X.shape[1:], len(self.classes_), seed)
+        order = seed()
+        if checkpoint is not None:
+            # The callers' epochs may grow: a fit that goes on may go on for longer.
+            parameters = {k: v for k, v in self.get_params().items() if k not in _NOT_IDENTITY}
+            seen = [*clips, *(validation or ())]
+            checkpoint = Checkpoint(checkpoint, identify(model.to_json(), parameters, *seen))
+        plan = Plan(
+            learning_rate=self.learning_rate,
+            batch_size=self.batch_size,
             epochs=self.epochs,
-            callbacks=callbacks,
-            shuffle=False,  # the batches shuffle themselves, from their own seed
-            verbose=0,
+            monitor=self.monitor,
+            patience=self.patience,
+            verbose=self.verbose,
+            on_epoch=on_epoch,
+            checkpoint=checkpoint,
         )
-        if not np.isfinite(recorder.rows[-1]["loss"]):
-            raise ValueError(
-                f"Training diverged: the loss is {recorder.rows[-1]['loss']} after epoch "
-                f"{len(recorder.rows)}. Lower learning_rate={self.learning_rate}."
-            )
-        self.history_rows_ = recorder.rows
-        self.n_epochs_ = len(recorder.rows)
-        self.best_epoch_ = self._best_epoch()
+        self.history_rows_, self.best_epoch_ = train(model, clips, validation, plan, order)
+        self.n_epochs_ = len(self.history_rows_)
         self.network_ = Network(model)
 
     @property
@@ -169,14 +163,6 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):
         """A row per epoch: epoch, loss, accuracy, val_loss, val_accuracy, seconds."""
         check_is_fitted(self)
         return pd.DataFrame(self.history_rows_)
-
-    def _best_epoch(self) -> int:
-        """Return the number of the epoch kept, from 1: the best, or the last where none is."""
-        if self.monitor not in self.history_rows_[0]:
-            return self.n_epochs_
-        values = [row[self.monitor] for row in self.history_rows_]
-        best = np.argmin(values) if self.monitor == "val_loss" else np.argmax(values)
-        return int(best) + 1
 
     def predict_proba(self, X) -> np.ndarray:
         """Return the probability of each emotion.
@@ -260,27 +246,3 @@ def check_sizes(**sizes: Any) -> None:
     for name, values in sizes.items():
         if not all(isinstance(n, int | np.integer) and n > 0 for n in values):
             raise ValueError(f"{name}={values!r} must be positive whole numbers.")
-
-
-def _make_recorder(keras, epochs: int, verbose: int, on_epoch: Callable | None):
-    """Return a Keras callback that collects the history and tells about each epoch."""
-
-    class Recorder(keras.callbacks.Callback):
-        def __init__(self):
-            super().__init__()
-            self.rows: list[dict] = []
-
-        def on_epoch_begin(self, epoch, logs=None):
-            self._started = time.perf_counter()
-
-        def on_epoch_end(self, epoch, logs=None):
-            row = {"epoch": epoch + 1} | {name: float(value) for name, value in logs.items()}
-            row["seconds"] = time.perf_counter() - self._started
-            self.rows.append(row)
-            if verbose:
-                scores = ", ".join(f"{name} {row[name]:.4f}" for name in logs)
-                print(f"epoch {epoch + 1}/{epochs}: {scores}")
-            if on_epoch is not None:
-                on_epoch(row)
-
-    return Recorder()

@@ -4,5 +4,6 @@ from sklearn_ser.runs.compare import compare_run
 from sklearn_ser.runs.evaluate import evaluate_run
 from sklearn_ser.runs.fit import fit_run, search_run
 from sklearn_ser.runs.options import RunOptions
+from sklearn_ser.runs.resume import read_options
 
-__all__ = ["RunOptions", "compare_run", "evaluate_run", "fit_run", "search_run"]
+__all__ = ["RunOptions", "compare_run", "evaluate_run", "fit_run", "read_options", "search_run"]

@@ -1,5 +1,6 @@
 """What `fit` and `grid-search` do. The pipeline a run saves is the one its scores belong to."""
 
+import itertools
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -27,6 +28,7 @@ from sklearn_ser.pipelines import (
 from sklearn_ser.runs.corpus import RunCorpus, feature_setting, read_corpus
 from sklearn_ser.runs.folder import new_folder, writing
 from sklearn_ser.runs.folds import (
+    Fit,
     audit_run,
     divide_run,
     everything,
@@ -34,6 +36,7 @@ from sklearn_ser.runs.folds import (
     score_answers,
 )
 from sklearn_ser.runs.options import Progress, RunOptions, data_name, silent
+from sklearn_ser.runs.resume import forget_options, write_options
 from sklearn_ser.runs.write import write_run
 from sklearn_ser.search import SearchResult, divide_grid, grid_search
 from sklearn_ser.temperature import TemperatureScaledClassifier
@@ -41,7 +44,9 @@ from sklearn_ser.temperature import TemperatureScaledClassifier
 __all__ = ["fit_run", "search_run"]
 
 
-def fit_run(options: RunOptions, on_progress: Progress | None = None) -> dict[str, Any]:
+def fit_run(
+    options: RunOptions, on_progress: Progress | None = None, *, resume: bool = False
+) -> dict[str, Any]:
     """Fit a pipeline, score it on clips it has not seen, and write the run's folder.
 
     Parameters
@@ -49,6 +54,8 @@ def fit_run(options: RunOptions, on_progress: Progress | None = None) -> dict[st
     options : RunOptions
     on_progress : callable, default=None
         Called with the stage, the steps done, their total, and a detail.
+    resume : bool, default=False
+        Whether to go on with the run of that `out` which was broken off.
 
     Returns
     -------
@@ -59,6 +66,8 @@ def fit_run(options: RunOptions, on_progress: Progress | None = None) -> dict[st
     ------
     SerError
         If options, data or audio are wrong; nothing is written then.
+    UnfinishedError
+        If it is broken off while a network trains: it can go on from the last epoch.
     OSError
         If the folder cannot be written.
     """
@@ -67,7 +76,7 @@ def fit_run(options: RunOptions, on_progress: Progress | None = None) -> dict[st
     pipeline = _make_pipeline(options)
     table = load_data(options.data)
     divide_run(table, options)  # what is wrong with the split is said before the work of extraction
-    with new_folder(options.out, _run_name(options)) as (folder, out):
+    with new_folder(options.out, _run_name(options), go_on=resume) as (folder, out):
         corpus = read_corpus(pipeline, table, options, progress)
         folds = divide_run(corpus.table, options)
         audit = audit_run(corpus, folds)
@@ -191,10 +200,14 @@ def _fit_and_write(
     started: float,
     more: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
+    write_options(folder, options)
+    numbers = itertools.count(1)
     kept: list[Pipeline] = []
 
     def fit(pipeline: Pipeline, corpus: RunCorpus, parts: Parts, progress: Progress) -> Pipeline:
-        kept.append(_fit(pipeline, corpus, parts, progress, options.calibrate))
+        # Fits follow each other in the same order when a run goes on.
+        checkpoint = folder / f"checkpoint-{next(numbers)}.npz"
+        kept.append(_fit(pipeline, corpus, parts, progress, options.calibrate, checkpoint))
         return kept[-1]
 
     fitted, answers, learned = fit_folds(fit, pipeline, corpus, folds, progress)
@@ -214,7 +227,8 @@ def _fit_and_write(
     if len(folds) > 1:  # no fold's pipeline stands for all of them: what is saved knows every clip
         options = replace(options, refit=True)
         parts = everything(corpus.table, folds, options)
-    saved = _refit(pipeline, corpus, parts, options, progress) if options.refit else fitted
+    saved = _refit(fit, pipeline, corpus, parts, options, progress) if options.refit else fitted
+    forget_options(folder)
     with writing(out):
         return write_run(
             folder,
@@ -236,13 +250,20 @@ def _fit(
     parts: Parts,
     progress: Progress,
     calibrate: bool = False,
+    checkpoint: Path | None = None,
 ) -> Pipeline:
-    """Fit scaler and classifier on the training part, a temperature on the validation part."""
+    """Fit scaler and classifier on the training part, a temperature on the validation part.
+
+    A network goes on from its checkpoint, if there is one.
+    """
     X, y = corpus.matrix, corpus.emotions
     scale, clf = clone(pipeline.named_steps["scale"]), clone(pipeline.named_steps["clf"])
     X_train = scale.fit_transform(X[parts.train])
     if isinstance(clf, NetworkClassifier):
-        how: dict[str, Any] = {"on_epoch": lambda row: _tell_epoch(row, clf.epochs, progress)}
+        how: dict[str, Any] = {
+            "on_epoch": lambda row: _tell_epoch(row, clf.epochs, progress),
+            "checkpoint": checkpoint,
+        }
         if len(parts.validation):
             X_validation = scale.transform(X[parts.validation])
             how["validation_data"] = (X_validation, y[parts.validation])
@@ -263,14 +284,19 @@ def _fit(
 
 
 def _refit(
-    pipeline: Pipeline, corpus: RunCorpus, parts: Parts, options: RunOptions, progress: Progress
+    fit: Fit,
+    pipeline: Pipeline,
+    corpus: RunCorpus,
+    parts: Parts,
+    options: RunOptions,
+    progress: Progress,
 ) -> Pipeline:
     """Fit on every clip, but for a validation part that chooses an epoch or a temperature."""
     everything = np.arange(len(corpus.table))
     network = isinstance(pipeline.named_steps["clf"], NetworkClassifier)
     spared = parts.validation if network or options.calibrate else everything[:0]
     parts = replace(parts, train=np.setdiff1d(everything, spared), validation=spared)
-    return _fit(pipeline, corpus, parts, progress, options.calibrate)
+    return fit(pipeline, corpus, parts, progress)
 
 
 def _tell_epoch(row: dict, epochs: int, progress: Progress) -> None:

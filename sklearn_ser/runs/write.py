@@ -1,5 +1,6 @@
 """What a run leaves in its folder: pipeline and card, scores, predictions, figures, report."""
 
+import copy
 import json
 import time
 from collections.abc import Mapping
@@ -78,6 +79,7 @@ def write_run(
     checksums = "\n".join(sorted(corpus.checksums[seen]))
     (folder / SEEN_CLIPS).write_text(checksums + "\n", encoding="ascii")
     save_pipeline(saved, folder / "pipeline.joblib", card)
+    _save_network(saved, folder / "best_model.keras")
     metrics = {**metrics, "seconds": time.perf_counter() - started, "run": str(out)}
     text = json.dumps(metrics, indent=2, ensure_ascii=False)
     (folder / "metrics.json").write_text(text, encoding="utf-8")
@@ -103,6 +105,13 @@ def _details(tested: pd.DataFrame, answers: Answers, metrics: Mapping[str, Any])
             "by": metrics["validation_by"],
         }
     return found
+
+
+def _save_network(saved: Pipeline, path: Path) -> None:
+    """Write a network as Keras does, for those who go on with it there."""
+    clf = bare_classifier(saved.named_steps["clf"])
+    if isinstance(clf, NetworkClassifier):
+        copy.deepcopy(clf.network_).model.save(path)  # the copy has no optimizer, twice its size
 
 
 def _draw_figures(
