@@ -28,6 +28,7 @@ import sklearn_ser
 from sklearn_ser.exceptions import ModelError, OutputError, SerError
 from sklearn_ser.features import AudioFeatureUnion
 from sklearn_ser.networks import NetworkClassifier
+from sklearn_ser.onnx_models import read_onnx, to_onnx
 from sklearn_ser.temperature import bare_classifier
 
 __all__ = [
@@ -85,7 +86,8 @@ def save_pipeline(pipeline: Pipeline, path: str | os.PathLike, card: dict | None
     pipeline : Pipeline
         A fitted pipeline.
     path : str or Path
-        Where to write: `NAME.joblib`, or `NAME.skops` to share with strangers. The card of
+        Where to write: `NAME.joblib`, `NAME.skops` to share with strangers, or `NAME.onnx` to
+        predict without TensorFlow. The card of
         `pipeline.joblib` is `card.json`, that of any other file has its name and `.card.json`.
     card : dict, default=None
         What else the card should say.
@@ -130,8 +132,10 @@ def save_pipeline(pipeline: Pipeline, path: str | os.PathLike, card: dict | None
         buffer = io.BytesIO()
         joblib.dump(pipeline, buffer)
         data = buffer.getvalue()
+    elif path.suffix == ".onnx":
+        data = to_onnx(pipeline)
     else:
-        raise ModelError(f"{path.name}: give a file name that ends in .joblib or .skops.")
+        raise ModelError(f"{path.name}: give a file name that ends in .joblib, .skops or .onnx.")
     path.parent.mkdir(parents=True, exist_ok=True)
     full_card = describe_pipeline(pipeline) | (card or {})
     full_card |= {"file": path.name, "sha256": hashlib.sha256(data).hexdigest()}
@@ -180,6 +184,8 @@ def load_pipeline(path: str | os.PathLike, *, trust: bool = True) -> Pipeline:
             f"{path} is not the file its card describes (its SHA-256 differs): it was damaged or "
             "changed. Copy both again, or fit again."
         )
+    if path.suffix == ".onnx":
+        return read_onnx(data, str(path))
     _check_versions(path, card)
     if path.suffix == ".skops":
         return _load_skops(path, data)
@@ -212,14 +218,16 @@ def find_model(path: str | os.PathLike) -> Path:
     """Return the model file that a run's folder or a path means, or raise `ModelError`."""
     path = Path(path)
     if path.is_dir():
-        for name in ("pipeline.joblib", "pipeline.skops"):
+        for name in ("pipeline.joblib", "pipeline.skops", "pipeline.onnx"):
             if (path / name).is_file():
                 return path / name
         raise ModelError(f"{path} is a folder without a pipeline.joblib: give the folder of a run.")
     if not path.exists():
         raise ModelError(f"{path} does not exist: give the folder of a run, or a model file.")
-    if path.suffix not in (".joblib", ".skops"):
-        raise ModelError(f"{path} is not a model: give a run's folder, a .joblib or a .skops file.")
+    if path.suffix not in (".joblib", ".skops", ".onnx"):
+        raise ModelError(
+            f"{path} is not a model: give a run's folder, or a .joblib, .skops or .onnx file."
+        )
     return path
 
 

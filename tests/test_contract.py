@@ -125,6 +125,7 @@ ORDER = [
     {"classifiers", "networks", "temperature"},
     {"pipelines"},
     {"evaluation", "search"},
+    {"onnx_models"},
     {"persistence"},
     {"runs", "feature_tables"},
     {"inference"},

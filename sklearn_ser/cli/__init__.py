@@ -5,6 +5,7 @@ from sklearn_ser.cli import (  # noqa: F401  each registers its command
     compare,
     corpora,
     evaluate,
+    export,
     features,
     fit,
     grid_search,

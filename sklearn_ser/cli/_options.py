@@ -105,7 +105,8 @@ TrustOption = Annotated[
     ),
 ]
 ModelArgument = Annotated[
-    Path, typer.Argument(help="A run's folder, or a .joblib or .skops file.", metavar="MODEL")
+    Path,
+    typer.Argument(help="A run's folder, or a .joblib, .skops or .onnx file.", metavar="MODEL"),
 ]
 RefitOption = Annotated[
     bool,

@@ -53,6 +53,10 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):
         """Return X as the network takes it; here a row of numbers for each clip."""
         return X.reshape(len(X), -1)
 
+    def shape_layers(self, keras: Any) -> list[Any]:
+        """Return the Keras layers that do what `_shape` does, for those who run it elsewhere."""
+        return [keras.layers.Reshape((-1,))] if len(self.input_shape_) > 1 else []
+
     def fit(
         self,
         X,
@@ -97,6 +101,7 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):
         """
         validate_params(self)
         X, y = validate_data(self, X, y, dtype=np.float32, allow_nd=True)
+        self.input_shape_ = X.shape[1:]
         X = self._shape(X)
         check_classification_targets(y)
         self.classes_, codes = np.unique(y, return_inverse=True)
@@ -205,6 +210,10 @@ class SequenceNetworkClassifier(NetworkClassifier):
 
     def _shape(self, X: np.ndarray) -> np.ndarray:
         return X if X.ndim == 3 else X.reshape(len(X), -1, 1)
+
+    def shape_layers(self, keras: Any) -> list[Any]:
+        """Return the Keras layers that do what `_shape` does, for those who run it elsewhere."""
+        return [] if len(self.input_shape_) == 2 else [keras.layers.Reshape((-1, 1))]
 
 
 class Stack:

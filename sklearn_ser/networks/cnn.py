@@ -122,6 +122,12 @@ class CNNClassifier(SequenceNetworkClassifier):
             return np.ascontiguousarray(X.transpose(0, 2, 1))
         return super()._shape(X)
 
+    def shape_layers(self, keras):
+        """Return the Keras layers that do what `_shape` does, for those who run it elsewhere."""
+        if len(self.input_shape_) == 2 and self.axis == "mel":
+            return [keras.layers.Permute((2, 1))]
+        return super().shape_layers(keras)
+
     def _build(self, keras, input_shape, n_classes, seed):
         check_sizes(filters=self.filters, dense_units=self.dense_units)
         stack = Stack(keras, seed)
