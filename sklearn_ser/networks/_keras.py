@@ -3,7 +3,7 @@
 import logging
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 
 from sklearn_ser.exceptions import OptionError
@@ -33,11 +33,24 @@ def load_keras():
                 f"Keras runs on {keras.backend.backend()} here and the networks need TensorFlow: "
                 "unset KERAS_BACKEND."
             )
+        _limit_threads(tensorflow)
         tensorflow.config.list_logical_devices()  # the first look for devices has much to say
     # Many networks in one process (a search, scikit-learn's checks) are each traced once, and
     # TensorFlow takes that for a loop that traces by mistake.
     logging.getLogger("tensorflow").addFilter(lambda record: "retracing" not in record.getMessage())
     return keras, tensorflow
+
+
+def _limit_threads(tensorflow) -> None:
+    """Keep to the number of threads that joblib gives its workers, which TensorFlow ignores.
+
+    Two networks that train at once would otherwise fight over every core.
+    """
+    threads = os.environ.get("OMP_NUM_THREADS", "")
+    if threads.isdigit() and int(threads):
+        with suppress(RuntimeError):  # somebody has set TensorFlow to work before us
+            tensorflow.config.threading.set_intra_op_parallelism_threads(int(threads))
+            tensorflow.config.threading.set_inter_op_parallelism_threads(int(threads))
 
 
 @contextmanager
