@@ -423,6 +423,33 @@ def test_groups_of_people():
     assert found["sex"] is None
 
 
+def test_groups_score_as_everybody_does():
+    rng = np.random.default_rng(0)
+    speakers, truth, predicted = (
+        rng.choice(list(letters), 300) for letters in ("xyz", "abc", "abc")
+    )
+    found = score_by_group(pd.DataFrame({"speaker": speakers}), truth, predicted)["speaker"]
+    for group in found["groups"]:
+        own = speakers == group["name"]
+        scores = score(truth[own], predicted[own])
+        assert group["n_clips"] == own.sum()
+        assert group["accuracy"] == pytest.approx(scores["accuracy"])
+        assert group["uar"] == pytest.approx(scores["uar"])
+    uars = [group["uar"] for group in found["groups"]]
+    assert uars == sorted(uars)
+    assert found["sd"] == pytest.approx(np.std(uars))
+
+
+def test_ten_thousand_speakers_are_folded_away(spoken_run, tmp_path):
+    folder, metrics = spoken_run
+    many = [{"name": f"s{i}", "n_clips": 1, "accuracy": 1.0, "uar": 1.0} for i in range(10_000)]
+    metrics = metrics | {"by_speaker": {"groups": many, "spread": 0.0, "sd": 0.0}}
+    card = json.loads((folder / "card.json").read_text())
+    write_report(tmp_path / "r.html", "x", metrics, card, [])
+    text = (tmp_path / "r.html").read_text()
+    assert text.index("<details><summary>All 10000") < text.index(">s9999<")
+
+
 def test_examples_differ_in_emotion_alone_where_they_can():
     table = pd.DataFrame(
         [

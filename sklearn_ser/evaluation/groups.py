@@ -6,8 +6,6 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from sklearn_ser.evaluation.scores import score
-
 __all__ = ["GROUPS", "score_by_group"]
 
 GROUPS = ("speaker", "sex")
@@ -50,19 +48,20 @@ def _score_by(
 ) -> dict[str, Any] | None:
     if column not in table or table[column].isna().any():
         return None
-    names = table[column].astype(str).to_numpy()
-    groups: list[dict[str, Any]] = []
-    for name in np.unique(names):
-        rows = names == name
-        scores = score(truth[rows], predicted[rows])
-        groups.append(
-            {
-                "name": str(name),
-                "n_clips": int(rows.sum()),
-                "accuracy": scores["accuracy"],
-                "uar": scores["uar"],
-            }
-        )
-    groups.sort(key=lambda group: (group["uar"], group["name"]))
-    uars = [group["uar"] for group in groups]
-    return {"groups": groups, "spread": max(uars) - min(uars), "sd": float(np.std(uars))}
+    clips = pd.DataFrame(
+        {"name": table[column].to_numpy().astype(str), "truth": truth, "right": truth == predicted}
+    )
+    by_name = clips.groupby("name")["right"].agg(["size", "mean"])
+    recalls = clips.groupby(["name", "truth"])["right"].mean()
+    by_name["uar"] = recalls.groupby("name").mean()
+    by_name = by_name.reset_index().sort_values(["uar", "name"])
+    groups = [
+        {"name": name, "n_clips": int(n), "accuracy": float(accuracy), "uar": float(uar)}
+        for name, n, accuracy, uar in by_name.itertuples(index=False)
+    ]
+    uars = by_name["uar"]
+    return {
+        "groups": groups,
+        "spread": float(uars.max() - uars.min()),
+        "sd": float(uars.std(ddof=0)),
+    }

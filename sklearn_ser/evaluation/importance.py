@@ -12,7 +12,7 @@ from sklearn.pipeline import Pipeline
 
 __all__ = ["feature_groups", "importance_by_group", "pool_importance"]
 
-MOST_CLIPS = 300
+MOST_CLIPS = {2: 300, 3: 100}  # by the dimensions of X: networks over sequences take their time
 N_REPEATS = 5
 N_BLOCKS = 6  # into so many a feature that stands alone is divided
 
@@ -79,7 +79,8 @@ def importance_by_group(
     classifier : classifier
         Fitted on X's like: the steps after the features.
     X : ndarray of shape (n_clips, n_features) or (n_clips, n_frames, n_channels)
-        Features of clips that the classifier has not seen. Of more than 300, 300 are drawn.
+        Features of clips that the classifier has not seen. Of more than 300 (of sequences: 100) so
+        many are drawn.
     y : array-like of shape (n_clips,)
         Emotions.
     groups : mapping of str to ndarray of int
@@ -97,8 +98,9 @@ def importance_by_group(
     .. [1] Breiman, L. "Random forests", Machine Learning 45, 2001, section 10.
     """
     X, y = np.asarray(X), np.asarray(y)
-    if len(y) > MOST_CLIPS:
-        chosen = np.sort(np.random.default_rng(seed).choice(len(y), MOST_CLIPS, replace=False))
+    most = MOST_CLIPS[X.ndim]
+    if len(y) > most:
+        chosen = np.sort(np.random.default_rng(seed).choice(len(y), most, replace=False))
         X, y = X[chosen], y[chosen]
     grouped = _Grouped(classifier, X, list(groups.values()))
     rows = np.repeat(np.arange(len(y))[:, None], len(groups), axis=1)

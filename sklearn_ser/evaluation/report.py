@@ -287,13 +287,14 @@ def _counts(table: pd.DataFrame, parts: Parts, column: str, heading: str) -> dic
         for name in ("train", "validation", "test")
         if alone and len(rows := getattr(parts, name))
     }
+    of_part = [values.iloc[part].value_counts() for part in shown.values()]
     rows = [
         {
             "name": name,
-            "counts": [int((values.iloc[part] == name).sum()) for part in shown.values()],
-            "total": int((values == name).sum()),
+            "counts": [int(counts.get(name, 0)) for counts in of_part],
+            "total": int(total),
         }
-        for name in sorted(values.unique())
+        for name, total in values.value_counts().sort_index().items()
     ]
     most = max(row["total"] for row in rows)
     return {
