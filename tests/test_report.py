@@ -1,5 +1,7 @@
 """The page of a run: what is on it, what a browser and a screen reader make of it."""
 
+import base64
+import io
 import itertools
 import json
 import re
@@ -26,8 +28,8 @@ from sklearn_ser.evaluation import (
     score,
     score_by_group,
 )
-from sklearn_ser.evaluation.charts import draw_durations
-from sklearn_ser.evaluation.examples import choose_examples, clip_reader, confident_mistakes
+from sklearn_ser.evaluation.charts import draw_clip, draw_durations
+from sklearn_ser.evaluation.examples import Clip, choose_examples, clip_reader, confident_mistakes
 from sklearn_ser.evaluation.report import verdict, write_report
 from sklearn_ser.runs import RunOptions, fit_run
 from tests.conftest import SR, voice
@@ -473,6 +475,25 @@ def test_mistakes_in_order():
     found = confident_mistakes(table)
     assert found["path"].tolist() == ["z", "x"]
     assert found["p_truth"].tolist() == [0.1, 0.4]
+
+
+@pytest.mark.parametrize(
+    ("y", "sr"),
+    [
+        (voice(0.3)[:1], SR),
+        (np.zeros(8000, dtype=np.float32), SR),
+        (voice(2, sr=1000), 1000),
+        (voice(0.5, sr=96000), 96000),
+    ],
+)
+def test_odd_clips_are_drawn_and_played(y, sr):
+    clip = Clip(y, sr, cut=False)
+    chart = draw_clip(clip, "odd", 'a "quoted" <emotion>', longest=2.0)
+    assert "&quot;quoted&quot; &lt;emotion>" in chart.on_page()
+    sound = base64.b64decode(clip.as_data_uri().removeprefix("data:audio/flac;base64,"))
+    info = soundfile.info(io.BytesIO(sound))
+    assert info.samplerate == min(sr, 24000)
+    assert info.duration == pytest.approx(len(y) / sr, abs=1e-3)
 
 
 def test_one_endless_clip_does_not_hide_the_others():
