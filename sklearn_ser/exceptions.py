@@ -58,6 +58,12 @@ class LeakageError(SerError, RuntimeError):
     exit_code = 1
 
 
+class SearchStopped(SerError):  # noqa: N818  it is no error to stop
+    """A search that was interrupted; the message says what is kept and how to go on."""
+
+    exit_code = 1
+
+
 class OptionError(SerError, ValueError):
     """An option, or several together, that make no sense."""
 

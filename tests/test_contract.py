@@ -118,7 +118,7 @@ ORDER = [
     {"exceptions"},
     {"cluster"},
     {"corpora"},
-    {"_sklearn", "_holdout"},
+    {"_sklearn", "_holdout", "_journal"},
     {"decoding"},
     {"audio", "degradations"},
     {"features"},

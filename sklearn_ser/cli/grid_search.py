@@ -47,6 +47,23 @@ def grid_search(
         ),
     ] = "random",
     folds: Annotated[int, typer.Option(help="Folds of the search.", min=2)] = 5,
+    strategy: Annotated[
+        str,
+        typer.Option(
+            help="grid: every candidate on every clip. halving: all on a few clips, and the best "
+            "third on three times as many, until one is left. random: some, drawn at random."
+        ),
+    ] = "grid",
+    candidates: Annotated[
+        int, typer.Option(help="How many candidates --strategy random draws.", min=1)
+    ] = 10,
+    nested: Annotated[
+        bool,
+        typer.Option(
+            "--nested",
+            help="Test every clip in as many outer folds, with a search of its own in each.",
+        ),
+    ] = False,
     test_size: TestSizeOption = 0.2,
     validation_size: ValidationSizeOption = 0.1,
     seed: SeedOption = 0,
@@ -63,7 +80,8 @@ def grid_search(
 
     The search sees the training part only, in folds of the same kind as the split; the scores are
     those of the test part, which it never saw. The features are extracted once for each of their
-    settings.
+    settings. Ctrl-C keeps the candidates that are finished, and the same command goes on from
+    there.
     """
     grid = parse_grid(param)
     chosen, told = choose_data(data)
@@ -71,7 +89,7 @@ def grid_search(
         notice(told)
     from sklearn_ser.cli._show import print_scores, progress_bars
     from sklearn_ser.cluster import work_on
-    from sklearn_ser.runs import RunOptions, search_run
+    from sklearn_ser.runs import RunOptions, SearchOptions, search_run
 
     options = RunOptions(
         data=chosen,
@@ -87,13 +105,25 @@ def grid_search(
         refit=refit,
         cache=choose_cache(cache, no_cache),
     )
+    how = SearchOptions(grid or None, folds, strategy, candidates, nested)
     with work_on(scheduler), progress_bars() as progress:
-        metrics = search_run(options, grid, n_folds=folds, on_progress=progress)
+        metrics = search_run(options, how, progress)
     if not json:
-        found = metrics["search"]
-        best = ", ".join(f"{name}={value}" for name, value in found["best_params"].items())
-        typer.echo(
-            f"Best of {found['n_candidates']} candidates: {best} (UAR {found['best_uar']:.4f} over "
-            f"{found['folds_by']} folds of the training part)"
-        )
+        _print_search(metrics["search"])
     finish(metrics, json, print_scores)
+
+
+def _print_search(found: dict) -> None:
+    best = ", ".join(f"{name}={value}" for name, value in found["best_params"].items())
+    where = "all clips" if "nested" in found else "the training part"
+    typer.echo(
+        f"Best of {found['n_candidates']} candidates: {best} (UAR {found['best_uar']:.4f} over "
+        f"{found['folds_by']} folds of {where})"
+    )
+    if "nested" in found:
+        best_of_folds = [tuple(fold["best_params"].items()) for fold in found["nested"]]
+        typer.echo(
+            f"The scores below are of {len(best_of_folds)} searches, one in each outer fold's "
+            f"training part; {best_of_folds.count(tuple(found['best_params'].items()))} of them "
+            "found the same."
+        )

@@ -27,9 +27,29 @@ from sklearn_ser.runs.corpus import RunCorpus
 from sklearn_ser.runs.options import Progress, RunOptions
 from sklearn_ser.temperature import TemperatureScaledClassifier
 
-__all__ = ["Answers", "audit_run", "divide_run", "fit_folds", "score_answers"]
+__all__ = ["Answers", "Tried", "audit_run", "divide_run", "fit_folds", "score_answers"]
 
 Fit = Callable[[Pipeline, RunCorpus, Parts, Progress], Pipeline]
+
+
+@dataclass(frozen=True)
+class Tried:
+    """What a search has to say to the run it is part of.
+
+    Attributes
+    ----------
+    told : dict
+        What metrics.json says of it.
+    matrix_of : callable
+        From a pipeline to the features of all clips in its setting.
+    choose : callable or None
+        For a nested search: from a corpus without its test part, and parts, to the pipeline that a
+        search of the training part finds best, and the corpus with its features.
+    """
+
+    told: dict[str, Any]
+    matrix_of: Callable[[Pipeline], np.ndarray]
+    choose: Callable[[RunCorpus, Parts], tuple[Pipeline, RunCorpus]] | None = None
 
 
 @dataclass(frozen=True)
@@ -110,9 +130,26 @@ def audit_run(corpus: RunCorpus, folds: Sequence[Parts]) -> dict[str, Any]:
 
 
 def fit_folds(
-    fit: Fit, pipeline: Pipeline, corpus: RunCorpus, folds: Sequence[Parts], progress: Progress
+    pipeline: Pipeline,
+    corpus: RunCorpus,
+    folds: Sequence[Parts],
+    progress: Progress,
+    fit: Fit,
+    matrix_of: Callable[[Pipeline], np.ndarray] | None = None,
 ) -> tuple[Pipeline, Answers, dict[str, Any]]:
     """Fit on each fold's training part, its test part out of sight, and ask about every part.
+
+    Parameters
+    ----------
+    pipeline : Pipeline
+    corpus : RunCorpus
+    folds : sequence of Parts
+    progress : callable
+    fit : callable
+        From pipeline, corpus without the test part, parts and progress to a fitted pipeline.
+    matrix_of : callable, default=None
+        From a fitted pipeline to the features of all clips in its setting, where the fit may have
+        chosen another than that of the corpus.
 
     Returns
     -------
@@ -130,10 +167,12 @@ def fit_folds(
             progress("folds", i, len(folds), "")
         started = time.perf_counter()
         fitted = _fit_blind(fit, pipeline, corpus, parts, progress)
-        asked.append(_ask(fitted, corpus, parts.test, i, time.perf_counter() - started))
+        seconds = time.perf_counter() - started
+        matrix = corpus.matrix if matrix_of is None else matrix_of(fitted)
+        asked.append(_ask(fitted, matrix, parts.test, i, seconds))
         for name, pairs in learned.items():
             if len(rows := getattr(parts, name)):
-                predicted = fitted[2:].predict(corpus.matrix[rows]).astype(str)
+                predicted = fitted[2:].predict(matrix[rows]).astype(str)
                 pairs.append((corpus.emotions[rows], predicted))
     if len(folds) > 1:
         progress("folds", len(folds), len(folds), "")
@@ -156,9 +195,9 @@ def _fit_blind(
 
 
 def _ask(
-    fitted: Pipeline, corpus: RunCorpus, rows: np.ndarray, fold: int, fit_seconds: float
+    fitted: Pipeline, matrix: np.ndarray, rows: np.ndarray, fold: int, fit_seconds: float
 ) -> Answers:
-    X = corpus.matrix[rows]
+    X = matrix[rows]
     started = time.perf_counter()
     predicted = fitted[2:].predict(X).astype(str)
     predict_seconds = time.perf_counter() - started
