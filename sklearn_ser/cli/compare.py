@@ -119,6 +119,8 @@ def _print(comparison: dict[str, Any]) -> None:
             f"test; {row['interval']['about']}."
         )
         sentences = [pair["sentence"] for pair in tests]
+        if tests and tests[0]["resampled"] == "clips":
+            sentences.append("That is so on these speakers; of others these tests tell nothing.")
         for sentence in sentences + comparison["audit"][split]["sentences"]:
             typer.echo(f"  {sentence}")
     typer.echo(f"\nTable, figure and predictions: {comparison['run']}")

@@ -126,14 +126,18 @@ def compare_pairs(
     for pair, p in zip(pairs, holm([pair["p"] for pair in pairs]), strict=True):
         pair["p_adjusted"] = p
         pair["within_noise"] = p >= LEVEL
-        pair["sentence"] = (
-            f"{pair['better']} and {pair['worse']} differ by {pair['difference']:.3f} UAR: within "
-            f"noise (p {p:.2f})."
-            if p >= LEVEL
-            else f"{pair['better']} beats {pair['worse']} by {pair['difference']:.3f} UAR "
-            f"(p {max(p, 0.001):.3f}{' or less' if p < 0.001 else ''})."
-        )
+        pair["sentence"] = _say(pair)
     return pairs
+
+
+def _say(pair: Mapping[str, Any]) -> str:
+    better, worse, p = pair["better"], pair["worse"], pair["p_adjusted"]
+    shown = "p < 0.001" if p < 0.001 else f"p {p:.3f}" if p < 0.1 else f"p {p:.2f}"
+    if pair["within_noise"]:
+        return (
+            f"{better} and {worse} differ by {pair['difference']:.3f} UAR: within noise ({shown})."
+        )
+    return f"{better} beats {worse} by {pair['difference']:.3f} UAR ({shown})."
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
