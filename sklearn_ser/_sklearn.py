@@ -37,9 +37,9 @@ def at_least(low: float, kind: type = Integral) -> Interval:
     return Interval(kind, low, None, closed="left")
 
 
-def between(low: float, high: float, closed: str = "left") -> Interval:
-    """Real numbers between `low` and `high`."""
-    return Interval(Real, low, high, closed=closed)
+def between(low: float, high: float, closed: str = "left", kind: type = Real) -> Interval:
+    """Numbers between `low` and `high`."""
+    return Interval(kind, low, high, closed=closed)
 
 
 def one_of(*options: str) -> StrOptions:

@@ -6,12 +6,13 @@ from numbers import Integral, Real
 import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
 
-from sklearn_ser._sklearn import at_least, keep_index, one_of, positive, validate_params
+from sklearn_ser._sklearn import at_least, between, keep_index, one_of, positive, validate_params
 from sklearn_ser.audio import Clips, check_clips
 from sklearn_ser.exceptions import OptionError
-from sklearn_ser.features import _filters
+from sklearn_ser.features import _filters, _speech
 from sklearn_ser.features._extraction import extract
 from sklearn_ser.features._spectrum import STFT, Mel, Spectra
+from sklearn_ser.features._statistics import PLAIN_MEAN, check_statistics, deltas, summarize
 
 STFT_CONSTRAINTS: dict = {
     "sr": [positive(Integral)],
@@ -21,6 +22,12 @@ STFT_CONSTRAINTS: dict = {
     "window": [str, tuple, positive()],
     "center": ["boolean"],
     "pad_mode": [one_of("constant", "edge", "reflect", "symmetric")],
+}
+
+STATISTICS_CONSTRAINTS: dict = {
+    "statistics": [tuple, list],
+    "deltas": [between(0, 3, closed="both", kind=Integral)],
+    "over": [one_of("all", "speech", "voiced")],
 }
 
 MEL_CONSTRAINTS: dict = {
@@ -150,18 +157,61 @@ class ClipTransformer(TransformerMixin, BaseEstimator):
         return True
 
 
-class MeanTransformer(ClipTransformer):
-    """Base of the transformers whose features are the mean of something over a clip's frames."""
+class FrameTransformer(ClipTransformer):
+    """Base of the transformers whose features are statistics of something over a clip's frames."""
+
+    statistics: tuple[str, ...]
+    deltas: int
+    over: str
 
     @abstractmethod
     def frames(self, spectra: Spectra) -> np.ndarray:
-        """Return the numbers of all frames of some clips, of shape (n_frames, n_features)."""
+        """Return the numbers of all frames of some clips, of shape (n_frames, n_channels)."""
+
+    @abstractmethod
+    def channels(self) -> list[str]:
+        """Return the names of the channels."""
 
     def compute(self, spectra: Spectra) -> np.ndarray:
-        """Return the mean over each clip's frames, of shape (n_clips, n_features), float32."""
-        return spectra.mean(self.frames(spectra), self._stft())
+        """Return the statistics of each clip, of shape (n_clips, n_features), float32."""
+        frames, stft = self.frames(spectra), self._stft()
+        if self.over == "all" and not self.deltas and tuple(self.statistics) == PLAIN_MEAN:
+            return spectra.mean(frames, stft)
+        rows = []
+        masks = _speech.masks(spectra, stft, self.over)
+        for part, mask in zip(spectra.split(frames, stft), masks, strict=True):
+            values = [summarize(part[mask], self.statistics)]
+            for _ in range(self.deltas):
+                part = deltas(part)
+                values.append(summarize(part[mask], self.statistics))
+            rows.append(np.concatenate(values))
+        return np.stack(rows)
+
+    def check_settings(self) -> None:
+        """Raise `ValueError` for parameters that are wrong alone or do not fit together."""
+        super().check_settings()
+        check_statistics(self.statistics, type(self).__name__)
+        if self.over == "voiced" and not self._stft().center:
+            raise OptionError(f"{type(self).__name__}: over='voiced' needs center=True.")
+
+    def get_feature_names_out(self, input_features=None) -> np.ndarray:
+        """Return a name for each feature: its channel, which frames, its statistic.
+
+        Such as mfcc_0_mean, mfcc_0_delta_p95 or mfcc_0_voiced_std.
+        """
+        where = "" if self.over == "all" else f"_{self.over}"
+        order = ["", "_delta", *(f"_delta{n}" for n in range(2, self.deltas + 1))]
+        return np.array(
+            [
+                f"{channel}{where}{delta}_{statistic}"
+                for delta in order[: self.deltas + 1]
+                for statistic in self.statistics
+                for channel in self.channels()
+            ],
+            dtype=object,
+        )
 
 
-def numbered(prefix: str, n: int) -> np.ndarray:
-    """Return the names prefix_0_mean, prefix_1_mean, and so on."""
-    return np.array([f"{prefix}_{i}_mean" for i in range(n)], dtype=object)
+def numbered(prefix: str, n: int) -> list[str]:
+    """Return the names prefix_0, prefix_1, and so on."""
+    return [f"{prefix}_{i}" for i in range(n)]

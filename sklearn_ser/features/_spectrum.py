@@ -67,14 +67,15 @@ class Spectra:
         self.names = names
         self._known: dict[Hashable, Any] = {}
 
-    def _once(self, key: Hashable, compute: Callable[[], Any]) -> Any:
+    def once(self, key: Hashable, compute: Callable[[], Any]) -> Any:
+        """Return what is known under a key, computed when first asked for."""
         if key not in self._known:
             self._known[key] = compute()
         return self._known[key]
 
     def bounds(self, stft: STFT) -> np.ndarray:
         """Return where each clip's frames begin and the last one's end, of shape (n_clips + 1,)."""
-        return self._once(("bounds", stft), lambda: self._bounds(stft))
+        return self.once(("bounds", stft), lambda: self._bounds(stft))
 
     def _bounds(self, stft: STFT) -> np.ndarray:
         n_frames = []
@@ -103,7 +104,7 @@ class Spectra:
 
     def power(self, stft: STFT) -> np.ndarray:
         """Return the power spectrograms |STFT|², of shape (n_frames, 1 + n_fft // 2)."""
-        return self._once(stft, lambda: self._power(stft))
+        return self.once(stft, lambda: self._power(stft))
 
     def _power(self, stft: STFT) -> np.ndarray:
         bounds = self.bounds(stft)
@@ -123,7 +124,7 @@ class Spectra:
 
     def mel(self, stft: STFT, mel: Mel) -> np.ndarray:
         """Return the mel spectrograms, of shape (n_frames, n_mels)."""
-        return self._once((stft, mel), lambda: self._mel(stft, mel))
+        return self.once((stft, mel), lambda: self._mel(stft, mel))
 
     def _mel(self, stft: STFT, mel: Mel) -> np.ndarray:
         bank = _filters.mel(self.sr, stft.n_fft, *mel[:-1])
@@ -137,7 +138,7 @@ class Spectra:
 
     def mel_db(self, stft: STFT, mel: Mel) -> np.ndarray:
         """Return the mel spectrograms in dB, of shape (n_frames, n_mels), 80 dB deep."""
-        return self._once(("dB", stft, mel), lambda: self.to_db(self.mel(stft, mel), stft))
+        return self.once(("dB", stft, mel), lambda: self.to_db(self.mel(stft, mel), stft))
 
     def to_db(self, power: np.ndarray, stft: STFT, top_db: float = 80.0) -> np.ndarray:
         """Return 10·log10(power), floored `top_db` below each clip's maximum.
@@ -168,7 +169,7 @@ class Spectra:
 
         As `librosa.estimate_tuning`.
         """
-        return self._once(
+        return self.once(
             ("tuning", stft, bins_per_octave),
             lambda: _tuning(
                 self.power(stft), self.bounds(stft), self.sr, stft.n_fft, bins_per_octave

@@ -255,5 +255,5 @@ class FrameFeatures(SequenceTransformer):
 
     def get_feature_names_out(self, input_features=None) -> np.ndarray:
         """Return the names of the channels: mfcc_0, ..., chroma_0, ..., contrast_0, ..."""
-        names = np.concatenate([kind.get_feature_names_out() for kind in self._kinds()])
-        return np.array([name.removesuffix("_mean") for name in names], dtype=object)
+        names = [name for kind in self._kinds() for name in kind.channels()]
+        return np.array(names, dtype=object)

@@ -12,8 +12,9 @@ from sklearn_ser._sklearn import at_least, between, one_of, positive
 from sklearn_ser.features import _filters
 from sklearn_ser.features._base import (
     MEL_CONSTRAINTS,
+    STATISTICS_CONSTRAINTS,
     STFT_CONSTRAINTS,
-    MeanTransformer,
+    FrameTransformer,
     numbered,
 )
 from sklearn_ser.features._spectrum import Spectra
@@ -21,7 +22,7 @@ from sklearn_ser.features._spectrum import Spectra
 __all__ = ["MFCC", "Chroma", "MelSpectrogram", "SpectralContrast"]
 
 
-class MFCC(MeanTransformer):
+class MFCC(FrameTransformer):
     """Mel-frequency cepstral coefficients, the mean of each over time.
 
     The mel spectrogram in decibels, and its discrete cosine transform over the bands: a compact
@@ -59,6 +60,15 @@ class MFCC(MeanTransformer):
         Highest frequency, in Hz; `None` means half the sampling rate.
     htk : bool, default=False
         Whether to use HTK's mel formula instead of Slaney's.
+    statistics : tuple of str, default=("mean",)
+        What is computed of each course over time: mean, std, min, max, range, median, iqr,
+        skewness, kurtosis, slope, curvature, change, and percentiles such as p20.
+    deltas : int, default=0
+        How many times the local slopes are added as further courses: 1 for deltas, 2 for
+        delta-deltas too.
+    over : {"all", "speech", "voiced"}, default="all"
+        Which frames count: all, those between the first and the last of speech, or those where
+        the voice has a pitch.
 
     References
     ----------
@@ -76,6 +86,7 @@ class MFCC(MeanTransformer):
 
     _parameter_constraints: dict = {
         **STFT_CONSTRAINTS,
+        **STATISTICS_CONSTRAINTS,
         **MEL_CONSTRAINTS,
         "n_mfcc": [positive(Integral)],
         "dct_type": [between(1, 3, closed="both")],
@@ -101,6 +112,9 @@ class MFCC(MeanTransformer):
         fmin=0.0,
         fmax=None,
         htk=False,
+        statistics=("mean",),
+        deltas=0,
+        over="all",
     ):
         self.sr = sr
         self.n_mfcc = n_mfcc
@@ -117,6 +131,9 @@ class MFCC(MeanTransformer):
         self.fmin = fmin
         self.fmax = fmax
         self.htk = htk
+        self.statistics = statistics
+        self.deltas = deltas
+        self.over = over
 
     def frames(self, spectra: Spectra) -> np.ndarray:
         """Return the coefficients of some clips' frames, of shape (n_frames, n_mfcc)."""
@@ -134,12 +151,12 @@ class MFCC(MeanTransformer):
             coefficients *= 1 + self.lifter / 2 * np.sin(np.pi * order / self.lifter)
         return coefficients
 
-    def get_feature_names_out(self, input_features=None) -> np.ndarray:
-        """Return the names mfcc_0_mean, mfcc_1_mean, and so on."""
+    def channels(self) -> list[str]:
+        """Return the names mfcc_0, mfcc_1, and so on."""
         return numbered("mfcc", min(self.n_mfcc, self.n_mels))
 
 
-class MelSpectrogram(MeanTransformer):
+class MelSpectrogram(FrameTransformer):
     """Power in the bands of a mel filter bank, the mean of each over time.
 
     Equal to `librosa.feature.melspectrogram`.
@@ -172,6 +189,15 @@ class MelSpectrogram(MeanTransformer):
         Whether to use HTK's mel formula instead of Slaney's.
     norm : {"slaney"} or None, default="slaney"
         Whether each filter has the same area, or the same height.
+    statistics : tuple of str, default=("mean",)
+        What is computed of each course over time: mean, std, min, max, range, median, iqr,
+        skewness, kurtosis, slope, curvature, change, and percentiles such as p20.
+    deltas : int, default=0
+        How many times the local slopes are added as further courses: 1 for deltas, 2 for
+        delta-deltas too.
+    over : {"all", "speech", "voiced"}, default="all"
+        Which frames count: all, those between the first and the last of speech, or those where
+        the voice has a pitch.
 
     Examples
     --------
@@ -184,6 +210,7 @@ class MelSpectrogram(MeanTransformer):
 
     _parameter_constraints: dict = {
         **STFT_CONSTRAINTS,
+        **STATISTICS_CONSTRAINTS,
         **MEL_CONSTRAINTS,
         "power": [positive()],
         "norm": [one_of("slaney"), None],
@@ -205,6 +232,9 @@ class MelSpectrogram(MeanTransformer):
         fmax=None,
         htk=False,
         norm="slaney",
+        statistics=("mean",),
+        deltas=0,
+        over="all",
     ):
         self.sr = sr
         self.n_fft = n_fft
@@ -219,17 +249,20 @@ class MelSpectrogram(MeanTransformer):
         self.fmax = fmax
         self.htk = htk
         self.norm = norm
+        self.statistics = statistics
+        self.deltas = deltas
+        self.over = over
 
     def frames(self, spectra: Spectra) -> np.ndarray:
         """Return the power in the bands of some clips' frames, of shape (n_frames, n_mels)."""
         return spectra.mel(self._stft(), self._mel(self.norm, float(self.power)))
 
-    def get_feature_names_out(self, input_features=None) -> np.ndarray:
-        """Return the names mel_0_mean, mel_1_mean, and so on."""
+    def channels(self) -> list[str]:
+        """Return the names mel_0, mel_1, and so on."""
         return numbered("mel", self.n_mels)
 
 
-class Chroma(MeanTransformer):
+class Chroma(FrameTransformer):
     """Energy in the pitch classes, the mean of each over time.
 
     The power spectrum projected on `n_chroma` pitch classes, C first, each frame scaled to a
@@ -257,6 +290,15 @@ class Chroma(MeanTransformer):
         Deviation from A440 in fractions of a pitch class; `None` estimates it for each clip.
     n_chroma : int, default=12
         Number of pitch classes in an octave.
+    statistics : tuple of str, default=("mean",)
+        What is computed of each course over time: mean, std, min, max, range, median, iqr,
+        skewness, kurtosis, slope, curvature, change, and percentiles such as p20.
+    deltas : int, default=0
+        How many times the local slopes are added as further courses: 1 for deltas, 2 for
+        delta-deltas too.
+    over : {"all", "speech", "voiced"}, default="all"
+        Which frames count: all, those between the first and the last of speech, or those where
+        the voice has a pitch.
 
     Examples
     --------
@@ -269,6 +311,7 @@ class Chroma(MeanTransformer):
 
     _parameter_constraints: dict = {
         **STFT_CONSTRAINTS,
+        **STATISTICS_CONSTRAINTS,
         "norm": [between(0, np.inf, closed="right"), None],
         "tuning": [between(-0.5, 0.5, closed="both"), None],
         "n_chroma": [positive(Integral)],
@@ -287,6 +330,9 @@ class Chroma(MeanTransformer):
         pad_mode="constant",
         tuning=None,
         n_chroma=12,
+        statistics=("mean",),
+        deltas=0,
+        over="all",
     ):
         self.sr = sr
         self.norm = norm
@@ -298,6 +344,9 @@ class Chroma(MeanTransformer):
         self.pad_mode = pad_mode
         self.tuning = tuning
         self.n_chroma = n_chroma
+        self.statistics = statistics
+        self.deltas = deltas
+        self.over = over
 
     def frames(self, spectra: Spectra) -> np.ndarray:
         """Return the energy in the pitch classes of some clips' frames, (n_frames, n_chroma)."""
@@ -320,12 +369,12 @@ class Chroma(MeanTransformer):
             classes /= length
         return classes
 
-    def get_feature_names_out(self, input_features=None) -> np.ndarray:
-        """Return the names chroma_0_mean (C), chroma_1_mean (C sharp), and so on."""
+    def channels(self) -> list[str]:
+        """Return the names chroma_0 (C), chroma_1 (C sharp), and so on."""
         return numbered("chroma", self.n_chroma)
 
 
-class SpectralContrast(MeanTransformer):
+class SpectralContrast(FrameTransformer):
     """Decibels between the peaks and the valleys of each octave, the mean over time.
 
     High where a voice is clear and harmonic, low where it is breathy or noisy [1]_. Equal to
@@ -355,6 +404,15 @@ class SpectralContrast(MeanTransformer):
         Share of a band's bins whose mean is its peak, and its valley.
     linear : bool, default=False
         Whether to return differences of magnitudes instead of decibels.
+    statistics : tuple of str, default=("mean",)
+        What is computed of each course over time: mean, std, min, max, range, median, iqr,
+        skewness, kurtosis, slope, curvature, change, and percentiles such as p20.
+    deltas : int, default=0
+        How many times the local slopes are added as further courses: 1 for deltas, 2 for
+        delta-deltas too.
+    over : {"all", "speech", "voiced"}, default="all"
+        Which frames count: all, those between the first and the last of speech, or those where
+        the voice has a pitch.
 
     References
     ----------
@@ -371,6 +429,7 @@ class SpectralContrast(MeanTransformer):
 
     _parameter_constraints: dict = {
         **STFT_CONSTRAINTS,
+        **STATISTICS_CONSTRAINTS,
         "fmin": [positive()],
         "n_bands": [positive(Integral)],
         "quantile": [between(0, 1, closed="neither")],
@@ -391,6 +450,9 @@ class SpectralContrast(MeanTransformer):
         n_bands=6,
         quantile=0.02,
         linear=False,
+        statistics=("mean",),
+        deltas=0,
+        over="all",
     ):
         self.sr = sr
         self.n_fft = n_fft
@@ -403,6 +465,9 @@ class SpectralContrast(MeanTransformer):
         self.n_bands = n_bands
         self.quantile = quantile
         self.linear = linear
+        self.statistics = statistics
+        self.deltas = deltas
+        self.over = over
 
     def check_settings(self) -> None:
         """Raise `ValueError` for parameters that are wrong alone or do not fit together."""
@@ -427,8 +492,8 @@ class SpectralContrast(MeanTransformer):
             return peaks - valleys
         return spectra.to_db(peaks, stft) - spectra.to_db(valleys, stft)
 
-    def get_feature_names_out(self, input_features=None) -> np.ndarray:
-        """Return the names contrast_0_mean, contrast_1_mean, and so on."""
+    def channels(self) -> list[str]:
+        """Return the names contrast_0, contrast_1, and so on."""
         return numbered("contrast", self.n_bands + 1)
 
 
