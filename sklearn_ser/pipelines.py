@@ -21,12 +21,20 @@ from sklearn_ser.exceptions import AudioError, OptionError
 from sklearn_ser.features import (
     MFCC,
     AudioFeatureUnion,
+    BarkSpectrum,
     Chroma,
     FrameFeatures,
     LogMelSpectrogram,
+    Loudness,
     MelSpectrogram,
+    ModulationSpectrum,
+    Pitch,
+    Rhythm,
     SequenceScaler,
     SpectralContrast,
+    SpectralShape,
+    VoiceCorrelations,
+    VoiceQuality,
 )
 from sklearn_ser.features._extraction import Batch, gather
 from sklearn_ser.features.sequences import SequenceTransformer
@@ -40,7 +48,9 @@ from sklearn_ser.networks import (
 
 __all__ = [
     "FEATURES",
+    "FEATURE_SETS",
     "RECIPES",
+    "FeatureSet",
     "Recipe",
     "check_on_error",
     "drop_failures",
@@ -57,6 +67,51 @@ FEATURES: dict[str, type[BaseEstimator]] = {
     "contrast": SpectralContrast,
     "logmel": LogMelSpectrogram,
     "frames": FrameFeatures,
+    "bark": BarkSpectrum,
+    "shape": SpectralShape,
+    "loudness": Loudness,
+    "pitch": Pitch,
+    "quality": VoiceQuality,
+    "correlations": VoiceCorrelations,
+    "rhythm": Rhythm,
+    "modulation": ModulationSpectrum,
+}
+
+_TWELVE = (
+    *("mean", "std", "p5", "p20", "median", "p80", "p95"),
+    *("skewness", "kurtosis", "slope", "curvature", "change"),
+)
+
+
+@dataclass(frozen=True)
+class FeatureSet:
+    """Features that go together under one name, and the sampling rate they were chosen at."""
+
+    about: str
+    sr: int
+    transformers: Mapping[str, BaseEstimator]
+
+
+FEATURE_SETS: dict[str, FeatureSet] = {
+    "functionals": FeatureSet(
+        "statistics of spectrum, loudness and voice, made for voices never heard before",
+        16000,
+        {
+            "bark": BarkSpectrum(statistics=_TWELVE),
+            "bark_voiced": BarkSpectrum(statistics=_TWELVE, over="voiced"),
+            "rasta": BarkSpectrum(scale="rasta", statistics=_TWELVE),
+            "bark_loudness": BarkSpectrum(scale="loudness", statistics=_TWELVE),
+            "shape": SpectralShape(statistics=_TWELVE),
+            "shape_voiced": SpectralShape(statistics=_TWELVE, over="voiced"),
+            "loudness": Loudness(statistics=_TWELVE),
+            "loudness_voiced": Loudness(statistics=_TWELVE, over="voiced"),
+            "pitch": Pitch(statistics=_TWELVE, deltas=1),
+            "quality": VoiceQuality(statistics=_TWELVE),
+            "correlations": VoiceCorrelations(),
+            "rhythm": Rhythm(),
+            "modulation": ModulationSpectrum(),
+        },
+    ),
 }
 
 FOUR_FEATURES = ("mfcc", "chroma", "mel", "contrast")
@@ -131,7 +186,7 @@ def make_pipeline(
     clf: str | BaseEstimator = "svm",
     features: str | Sequence[str | BaseEstimator] | None = None,
     *,
-    sr: int = 22050,
+    sr: int | None = None,
     n_jobs: int | None = None,
     random_state: Any = None,
     **params: Any,
@@ -144,11 +199,12 @@ def make_pipeline(
         Name of a recipe (svm, mlp, rf, logreg, ann, cnn, lstm or cnn-lstm), any scikit-learn
         classifier, or "passthrough" where only the features are of interest.
     features : str or sequence of str or transformers, default=None
-        Names of features, out of mfcc, chroma, mel and contrast, or of sequences, logmel and
-        frames (as one string: joined by commas), or transformers of this package; `None` takes
-        the recipe's own.
-    sr : int, default=22050
-        Sampling rate for loader and features, in Hz.
+        Names of features, out of mfcc, chroma, mel and contrast, of the set functionals (made for
+        voices never heard before) or its parts, or of sequences, logmel and frames (as one string:
+        joined by commas), or transformers of this package; `None` takes the recipe's own.
+    sr : int, default=None
+        Sampling rate for loader and features, in Hz; `None` means 16000 with functionals and
+        22050 otherwise.
     n_jobs : int, default=None
         Batches of clips to extract at once.
     random_state : int, RandomState or None, default=None
@@ -189,6 +245,8 @@ def make_pipeline(
         clf = clone(clf).set_params(random_state=random_state)
     if features is None:
         features = recipe.features if recipe else FOUR_FEATURES
+    features = _listed(features)
+    sr = _rate_for(features) if sr is None else sr
     union = _make_union(features, sr, n_jobs)
     sequences = isinstance(union.transformer_list[0][1], SequenceTransformer)
     if sequences and recipe and not isinstance(clf, NetworkClassifier):
@@ -207,19 +265,29 @@ def make_pipeline(
     return set_pipeline_params(pipeline, params)
 
 
-def _make_union(
-    features: str | Sequence[str | BaseEstimator], sr: int, n_jobs: int | None
-) -> AudioFeatureUnion:
+def _listed(features: str | BaseEstimator | Sequence[str | BaseEstimator]) -> list:
     if isinstance(features, str):
-        features = [name.strip() for name in features.split(",") if name.strip()]
-    elif isinstance(features, BaseEstimator):
-        features = [features]
-    transformers = []
+        return [name.strip() for name in features.split(",") if name.strip()]
+    return [features] if isinstance(features, BaseEstimator) else list(features)
+
+
+def _rate_for(features: Sequence) -> int:
+    """Return the sampling rate of the feature sets among some features, or the usual one."""
+    rates = [FEATURE_SETS[name].sr for name in features if isinstance(name, str) and name in FEATURE_SETS]
+    return rates[0] if rates else 22050
+
+
+def _make_union(features: Sequence, sr: int, n_jobs: int | None) -> AudioFeatureUnion:
+    transformers: list[tuple[str, BaseEstimator]] = []
     for feature in features:
-        if isinstance(feature, str):
-            transformers.append((feature, _look_up(feature, FEATURES, "feature")(sr=sr)))
-        else:
+        if not isinstance(feature, str):
             transformers.append((type(feature).__name__.lower(), clone(feature).set_params(sr=sr)))
+        elif feature in FEATURE_SETS:
+            parts = FEATURE_SETS[feature].transformers.items()
+            transformers += [(name, clone(part).set_params(sr=sr)) for name, part in parts]
+        else:
+            known = {**FEATURES, **FEATURE_SETS}
+            transformers.append((feature, _look_up(feature, known, "feature")(sr=sr)))
     names = [name for name, _ in transformers]
     if not names or len(set(names)) < len(names):
         raise OptionError(

@@ -16,14 +16,22 @@ from sklearn_ser import (
     ANNClassifier,
     AudioFeatureUnion,
     AudioLoader,
+    BarkSpectrum,
     Chroma,
     CNNClassifier,
     FrameFeatures,
     LogMelSpectrogram,
+    Loudness,
     MelSpectrogram,
+    ModulationSpectrum,
+    Pitch,
+    Rhythm,
     SequenceScaler,
     SpectralContrast,
+    SpectralShape,
     SVMClassifier,
+    VoiceCorrelations,
+    VoiceQuality,
 )
 from sklearn_ser.networks import NetworkClassifier
 from sklearn_ser.temperature import TemperatureScaledClassifier
@@ -31,9 +39,15 @@ from sklearn_ser.temperature import TemperatureScaledClassifier
 PACKAGE = Path(sklearn_ser.__file__).parent
 
 TRANSFORMERS = [MFCC(), Chroma(), MelSpectrogram(), SpectralContrast()]
+SPEECH = [
+    *(BarkSpectrum(), BarkSpectrum(scale="rasta", statistics=("std", "p5"), deltas=1)),
+    *(SpectralShape(over="voiced"), Loudness(), Pitch(), VoiceQuality(), VoiceCorrelations()),
+    *(Rhythm(), ModulationSpectrum()),
+]
 SEQUENCES = [LogMelSpectrogram(n_frames=3), FrameFeatures(n_frames=3)]
 ESTIMATORS = [
     *TRANSFORMERS,
+    *SPEECH,
     *SEQUENCES,
     AudioFeatureUnion([("mfcc", MFCC(n_mfcc=4)), ("chroma", Chroma())]),
     SVMClassifier(),

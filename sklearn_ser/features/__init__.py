@@ -1,17 +1,28 @@
 """Transformers from clips to numbers, and the union that computes them in one pass."""
 
+from sklearn_ser.features.rhythm import ModulationSpectrum, Rhythm
 from sklearn_ser.features.scaler import SequenceScaler
 from sklearn_ser.features.sequences import FrameFeatures, LogMelSpectrogram
 from sklearn_ser.features.spectral import MFCC, Chroma, MelSpectrogram, SpectralContrast
+from sklearn_ser.features.speech import BarkSpectrum, Loudness, SpectralShape
 from sklearn_ser.features.union import AudioFeatureUnion
+from sklearn_ser.features.voice import Pitch, VoiceCorrelations, VoiceQuality
 
 __all__ = [
     "MFCC",
     "AudioFeatureUnion",
+    "BarkSpectrum",
     "Chroma",
     "FrameFeatures",
     "LogMelSpectrogram",
+    "Loudness",
     "MelSpectrogram",
+    "ModulationSpectrum",
+    "Pitch",
+    "Rhythm",
     "SequenceScaler",
     "SpectralContrast",
+    "SpectralShape",
+    "VoiceCorrelations",
+    "VoiceQuality",
 ]

@@ -85,6 +85,28 @@ def mel(
     return sparse.csr_array(weights.astype(np.float32))
 
 
+@lru_cache(maxsize=32)
+def bark(sr: int, n_fft: int, n_bands: int, fmin: float = 20.0) -> np.ndarray:
+    """Return triangles evenly spaced on the Bark scale [1]_, of shape (1 + n_fft // 2, n_bands).
+
+    References
+    ----------
+    .. [1] Traunmüller, H. "Analytical expressions for the tonotopic sensory scale", JASA 88, 1990.
+    """
+
+    def to_bark(frequencies):
+        return 26.81 * frequencies / (1960 + frequencies) - 0.53
+
+    edges = np.linspace(to_bark(fmin), to_bark(min(8000.0, sr / 2)), n_bands + 2)
+    place = to_bark(fft_frequencies(sr, n_fft))[:, np.newaxis]
+    width = edges[1] - edges[0]
+    weights = np.maximum(0, 1 - np.abs(place - edges[1:-1]) / width)
+    # A band narrower than the distance of two bins takes the nearest.
+    empty = np.flatnonzero(~weights.any(axis=0))
+    weights[np.abs(place - edges[1:-1]).argmin(axis=0)[empty], empty] = 1
+    return weights.astype(np.float32)
+
+
 @lru_cache(maxsize=256)  # a tuning in hundredths of a semitone: 100 banks per setting
 def chroma(sr: int, n_fft: int, n_chroma: int, tuning: float) -> np.ndarray:
     """Return the chroma filter bank, of shape (n_chroma, 1 + n_fft // 2).

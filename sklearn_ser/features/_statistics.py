@@ -31,6 +31,7 @@ class Course:
         self._ordered: np.ndarray | None = None
         self._moments: dict[int, np.ndarray] = {}
         self._deviation: np.ndarray | None = None
+        self._square: np.ndarray
 
     def percentile(self, percent: float) -> np.ndarray:
         """Return a percentile of each channel, linear between neighbours as `np.percentile`."""
@@ -45,13 +46,14 @@ class Course:
 
     def moment(self, order: int) -> np.ndarray:
         """Return a central moment of each channel."""
-        if self._deviation is None:
-            self._deviation = self.frames - self.mean
         if order not in self._moments:
-            power = self._deviation**2 if order % 2 == 0 else self._deviation**3
-            if order == 4:
-                power *= power
-            self._moments[order] = np.add.reduce(power, axis=0) / len(power)
+            if self._deviation is None:
+                self._deviation = self.frames - self.mean.astype(self.frames.dtype)
+                self._square = np.square(self._deviation)
+            factor = {2: 1, 3: self._deviation, 4: self._square}[order]
+            powers = self._square if order == 2 else self._square * factor
+            total = np.add.reduce(powers, axis=0, dtype=np.float64)
+            self._moments[order] = total / len(self.frames)
         return self._moments[order]
 
     def standardized(self, order: int, normal: float = 0) -> np.ndarray:
