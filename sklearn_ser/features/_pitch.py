@@ -57,22 +57,33 @@ def track(spectra: Spectra, hop_length: int) -> Track:
     return spectra.once(("pitch", stft), lambda: _track(spectra, stft))
 
 
+def _n_bins(sr: int, n_fft: int) -> int:
+    """Return how many bins pitch is heard in: those up to 4 kHz or a little more."""
+    n_bins = n_fft // 2
+    while n_bins / 2 * sr / n_fft >= 4000:
+        n_bins //= 2
+    return n_bins + 1
+
+
 @lru_cache(maxsize=8)
-def _window_correlation(stft: STFT) -> np.ndarray:
+def _window_correlation(stft: STFT, n_bins: int) -> np.ndarray:
     window = _filters.window(stft.window, stft.win_length, stft.n_fft)
-    correlation = fft.irfft(np.abs(fft.rfft(window)) ** 2)
+    correlation = fft.irfft(np.abs(fft.rfft(window)[:n_bins]) ** 2)
     return (correlation / correlation[0]).astype(np.float32)
 
 
 def _track(spectra: Spectra, stft: STFT) -> Track:
-    power, bounds = spectra.power(stft).copy(), spectra.bounds(stft)
+    bounds = spectra.bounds(stft)
+    n_bins = _n_bins(spectra.sr, stft.n_fft)
+    power = spectra.power(stft)[:, :n_bins].copy()
     power[:, :2] = 0  # a constant offset is as periodic as can be
-    first, last = int(spectra.sr / HIGHEST), int(np.ceil(spectra.sr / LOWEST))
+    rate = spectra.sr * 2 * (n_bins - 1) / stft.n_fft
+    first, last = int(rate / HIGHEST), int(np.ceil(rate / LOWEST))
     correlation = fft.irfft(power, axis=1)[:, : last + 2]
     loudness = np.maximum(correlation[:, :1], np.float32(1e-12))
-    correlation = correlation / (loudness * _window_correlation(stft)[: last + 2])
+    correlation = correlation / (loudness * _window_correlation(stft, n_bins)[: last + 2])
     frame, lag, height = _peaks(correlation, first, last)
-    semitones = 12 * np.log2(spectra.sr / REFERENCE / lag)
+    semitones = 12 * np.log2(rate / REFERENCE / lag)
     score = height - _OCTAVE_COST * np.log2(lag)
     audible = _audible(loudness[:, 0], bounds)
 

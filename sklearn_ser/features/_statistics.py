@@ -6,6 +6,7 @@ difference from the mean every moment.
 
 import re
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 
 import numpy as np
 
@@ -14,6 +15,15 @@ from sklearn_ser.exceptions import OptionError
 PLAIN_MEAN = ("mean",)
 
 _PERCENTILE = re.compile(r"p(\d{1,2}|100)")
+
+
+@lru_cache(maxsize=1024)
+def _power_of_time(n_frames: int, degree: int) -> np.ndarray:
+    """Return the weights whose sum is the leading coefficient of a line or a parabola."""
+    time = np.linspace(-1, 1, n_frames)
+    # Orthogonal to all lower powers, for the frames lie symmetric around 0.
+    power = time if degree == 1 else time**2 - np.mean(time**2)
+    return (power / (power @ power)).astype(np.float32)
 
 
 class Course:
@@ -73,10 +83,7 @@ class Course:
         """
         if len(self.frames) <= degree:
             return np.zeros_like(self.mean)
-        time = np.linspace(-1, 1, len(self.frames))
-        # Orthogonal to all lower powers, for the frames lie symmetric around 0.
-        power = time if degree == 1 else time**2 - np.mean(time**2)
-        return power @ self.frames / (power @ power)
+        return _power_of_time(len(self.frames), degree) @ self.frames
 
     def change(self) -> np.ndarray:
         """Return the mean absolute difference between successive frames."""
