@@ -98,11 +98,9 @@ FEATURE_SETS: dict[str, FeatureSet] = {
         16000,
         {
             "bark": BarkSpectrum(statistics=_TWELVE),
-            "bark_voiced": BarkSpectrum(statistics=_TWELVE, over="voiced"),
             "rasta": BarkSpectrum(scale="rasta", statistics=_TWELVE),
             "bark_loudness": BarkSpectrum(scale="loudness", statistics=_TWELVE),
             "shape": SpectralShape(statistics=_TWELVE),
-            "shape_voiced": SpectralShape(statistics=_TWELVE, over="voiced"),
             "loudness": Loudness(statistics=_TWELVE),
             "loudness_voiced": Loudness(statistics=_TWELVE, over="voiced"),
             "pitch": Pitch(statistics=_TWELVE, deltas=1),
@@ -273,8 +271,8 @@ def _listed(features: str | BaseEstimator | Sequence[str | BaseEstimator]) -> li
 
 def _rate_for(features: Sequence) -> int:
     """Return the sampling rate of the feature sets among some features, or the usual one."""
-    rates = [FEATURE_SETS[name].sr for name in features if isinstance(name, str) and name in FEATURE_SETS]
-    return rates[0] if rates else 22050
+    names = [name for name in features if isinstance(name, str)]
+    return next((FEATURE_SETS[name].sr for name in names if name in FEATURE_SETS), 22050)
 
 
 def _make_union(features: Sequence, sr: int, n_jobs: int | None) -> AudioFeatureUnion:

@@ -206,9 +206,11 @@ def _voice(spectra: Spectra, hop_length: int) -> np.ndarray:
     harmonics = []
     for k in (1, 2, 3):
         bins = np.rint(k * pitch * width).astype(int)[:, np.newaxis] + near
-        harmonics.append(np.maximum.reduce(power[rows[:, np.newaxis], bins], axis=1))
-    high = power[rows, int(2000 * width) : int(3500 * width) + 1]
-    harmonics.append(np.maximum.reduce(high, axis=1))
+        # The sum over the window's main lobe does not depend on where between bins it lies.
+        harmonics.append(np.add.reduce(power[rows[:, np.newaxis], bins], axis=1))
+    high = power[rows, int(2000 * width) : int(3500 * width) + 5]
+    lobes = np.lib.stride_tricks.sliding_window_view(high, len(near), axis=1)
+    harmonics.append(np.maximum.reduce(np.add.reduce(lobes, axis=2), axis=1))
     levels = _decibels(np.stack(harmonics, axis=1) + np.float32(1e-10))
     out[rows, 0] = 10 * np.log10(share / (1 - share))
     out[rows, 1:] = levels[:, :1] - levels[:, 1:]

@@ -66,6 +66,14 @@ def _n_bins(sr: int, n_fft: int) -> int:
 
 
 @lru_cache(maxsize=8)
+def _hearing(n_bins: int) -> np.ndarray:
+    """Return a weight for each bin: falling smoothly, so that the peaks at the period are round."""
+    weights = np.cos(np.linspace(0, np.pi / 2, n_bins)) ** 2
+    weights[:2] = 0  # a constant offset is as periodic as can be
+    return weights.astype(np.float32)
+
+
+@lru_cache(maxsize=8)
 def _window_correlation(stft: STFT, n_bins: int) -> np.ndarray:
     window = _filters.window(stft.window, stft.win_length, stft.n_fft)
     correlation = fft.irfft(np.abs(fft.rfft(window)[:n_bins]) ** 2)
@@ -75,8 +83,7 @@ def _window_correlation(stft: STFT, n_bins: int) -> np.ndarray:
 def _track(spectra: Spectra, stft: STFT) -> Track:
     bounds = spectra.bounds(stft)
     n_bins = _n_bins(spectra.sr, stft.n_fft)
-    power = spectra.power(stft)[:, :n_bins].copy()
-    power[:, :2] = 0  # a constant offset is as periodic as can be
+    power = spectra.power(stft)[:, :n_bins] * _hearing(n_bins)
     rate = spectra.sr * 2 * (n_bins - 1) / stft.n_fft
     first, last = int(rate / HIGHEST), int(np.ceil(rate / LOWEST))
     correlation = fft.irfft(power, axis=1)[:, : last + 2]
