@@ -32,7 +32,7 @@ def main() -> None:
 
     from sklearn_ser.corpora import load_data
 
-    warnings.filterwarnings("ignore", message=".*lbfgs failed to converge.*")
+    warnings.filterwarnings("ignore", message="y_pred contains classes not in y_true")
     lines: list[str] = []
     results: dict = {}
     for data in arguments.data:

@@ -27,6 +27,7 @@ from sklearn_ser import (
     Pitch,
     Rhythm,
     SequenceScaler,
+    SpeakerNormalizer,
     SpectralContrast,
     SpectralShape,
     SVMClassifier,
@@ -54,6 +55,7 @@ ESTIMATORS = [
     SVMClassifier(calibrate=False),
     TemperatureScaledClassifier(LogisticRegression(), random_state=0),
     SequenceScaler(),
+    SpeakerNormalizer("global"),
     # Learning is checked elsewhere; small networks and few epochs show the manners.
     ANNClassifier(epochs=1),
     CNNClassifier((8,), dense_units=(8,), dropout=0, learning_rate=0.02, epochs=25),
@@ -66,7 +68,7 @@ def expected_failures(estimator):
             "check_sample_weight_equivalence_on_dense_data": "two half steps of stochastic "
             "gradient descent are not one whole step"
         }
-    if isinstance(estimator, SequenceScaler | TemperatureScaledClassifier):
+    if isinstance(estimator, SequenceScaler | SpeakerNormalizer | TemperatureScaledClassifier):
         return {}
     if isinstance(estimator, SVMClassifier):
         if not estimator.calibrate:

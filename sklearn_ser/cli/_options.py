@@ -27,8 +27,9 @@ ClfOption = Annotated[
 FeaturesOption = Annotated[
     str | None,
     typer.Option(
-        help="Features joined by commas, out of mfcc, chroma, mel and contrast, or for cnn and "
-        "cnn-lstm logmel and frames. Without it: those of the classifier's recipe.",
+        help="Features joined by commas, out of mfcc, chroma, mel and contrast; functionals, a set "
+        "made for voices never heard before; or for cnn and cnn-lstm logmel and frames. Without "
+        "it: those of the classifier's recipe.",
         metavar="LIST",
         show_default=False,
     ),

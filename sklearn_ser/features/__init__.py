@@ -3,6 +3,7 @@
 from sklearn_ser.features.rhythm import ModulationSpectrum, Rhythm
 from sklearn_ser.features.scaler import SequenceScaler
 from sklearn_ser.features.sequences import FrameFeatures, LogMelSpectrogram
+from sklearn_ser.features.speakers import SpeakerNormalizer
 from sklearn_ser.features.spectral import MFCC, Chroma, MelSpectrogram, SpectralContrast
 from sklearn_ser.features.speech import BarkSpectrum, Loudness, SpectralShape
 from sklearn_ser.features.union import AudioFeatureUnion
@@ -21,6 +22,7 @@ __all__ = [
     "Pitch",
     "Rhythm",
     "SequenceScaler",
+    "SpeakerNormalizer",
     "SpectralContrast",
     "SpectralShape",
     "VoiceCorrelations",
