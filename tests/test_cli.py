@@ -343,7 +343,7 @@ def test_predict(trusted, little_corpus, tmp_path):
     _, err = run(*how, "--csv", tmp_path / "t.csv", code=1)
     table = pd.read_csv(tmp_path / "t.csv")
     assert table.columns.tolist() == [
-        *("path", "emotion", "confidence", "error", "p_angry", "p_neutral", "p_sad")
+        *("path", "emotion", "confidence", "error", "p_angry", "p_neutral", "p_sad", "warning")
     ]
     assert table["emotion"][0] == "angry"
     assert table["confidence"][0] == pytest.approx(table["p_angry"][0])
@@ -438,6 +438,10 @@ def test_grid_search_decodes_each_clip_once(little_corpus, tmp_path, monkeypatch
 
     # The report decodes the few clips that it shows.
     monkeypatch.setattr(report, "clip_reader", lambda pipeline: lambda path: None)
+    from sklearn_ser.runs import write
+
+    # The card describes some training clips, which are read once more when all is done.
+    monkeypatch.setattr(write, "describe_training", lambda *_: {})
     decoded = []
     decode = decoding._decode
     monkeypatch.setattr(decoding, "_decode", lambda *a: decoded.append(a[2]) or decode(*a))

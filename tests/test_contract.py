@@ -140,7 +140,7 @@ ORDER = [
     {"features"},
     {"classifiers", "networks", "temperature"},
     {"pipelines"},
-    {"evaluation", "search"},
+    {"evaluation", "search", "quality"},
     {"onnx_models"},
     {"persistence"},
     {"runs", "feature_tables"},

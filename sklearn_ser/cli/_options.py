@@ -105,6 +105,17 @@ TrustOption = Annotated[
         "files of people you trust.",
     ),
 ]
+AbstainOption = Annotated[
+    float,
+    typer.Option(
+        "--abstain-below",
+        help="Answer unsure where the greatest probability is below this.",
+        metavar="P",
+        min=0,
+        max=1,
+        show_default=False,
+    ),
+]
 ModelArgument = Annotated[
     Path,
     typer.Argument(help="A run's folder, or a .joblib, .skops or .onnx file.", metavar="MODEL"),

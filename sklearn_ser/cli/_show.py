@@ -17,8 +17,13 @@ STAGES = {
 
 
 @contextmanager
-def progress_bars():
+def progress_bars(*, visible: bool = True):
     """Give a function that shows progress with the time left, on standard error.
+
+    Parameters
+    ----------
+    visible : bool, default=True
+        Whether to show anything at all.
 
     Yields
     ------
@@ -42,6 +47,7 @@ def progress_bars():
         TimeRemainingColumn(elapsed_when_finished=True),
         TextColumn("{task.fields[detail]}", table_column=Column(overflow="fold")),
         console=Console(stderr=True),
+        disable=not visible,
     )
     tasks: dict[str, Any] = {}
 

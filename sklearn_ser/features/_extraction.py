@@ -7,12 +7,13 @@ decoding, resampling, the FFT and numpy's long calls all release Python's lock.
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
+from functools import lru_cache
 from typing import NamedTuple, Protocol
 
 import numpy as np
 from joblib import Parallel, delayed
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
 
 from sklearn_ser.audio import Clips
 from sklearn_ser.exceptions import AudioError
@@ -66,16 +67,31 @@ def iter_batches(
     """
     starts = range(0, len(clips), BATCH_SIZE)
     if len(starts) == 1:
-        yield compute_batch(transformers, clips, cache)
+        with one_blas_thread():
+            batch = compute_batch(transformers, clips, cache)
+        yield batch
         return
     parallel = Parallel(n_jobs=n_jobs, prefer="threads", return_as="generator")
-    # Each matrix product here is small: several BLAS threads a product would only get in the way.
     kept_open = cache.kept_open() if cache else nullcontext()
-    with threadpool_limits(1, user_api="blas"), kept_open:
+    with one_blas_thread(), kept_open:
         yield from parallel(
             delayed(compute_batch)(transformers, clips[start : start + BATCH_SIZE], cache)
             for start in starts
         )
+
+
+def one_blas_thread() -> AbstractContextManager:
+    """Hold matrix products to one thread.
+
+    Each is small here, so that several threads would only get in the way; and the last digits of a
+    product depend on their number, which would give a clip alone other features than in a batch.
+    """
+    return _blas().limit(limits=1, user_api="blas")
+
+
+@lru_cache(maxsize=1)
+def _blas() -> ThreadpoolController:
+    return ThreadpoolController()  # looking for the libraries takes milliseconds
 
 
 def compute_batch(transformers: Weighted, clips: Clips, cache: FeatureCache | None = None) -> Batch:

@@ -16,6 +16,7 @@ from sklearn_ser.evaluation.figures import draw_confusion_matrix, draw_training_
 from sklearn_ser.evaluation.report import Evidence, write_report
 from sklearn_ser.networks import NetworkClassifier
 from sklearn_ser.persistence import read_card, save_pipeline
+from sklearn_ser.quality import describe_training
 from sklearn_ser.runs.corpus import RunCorpus
 from sklearn_ser.runs.folds import Answers
 from sklearn_ser.runs.options import RunOptions, data_name
@@ -76,6 +77,9 @@ def write_run(
     seen = np.arange(len(corpus.table))
     if not options.refit:
         seen = np.setdiff1d(seen, parts.test)
+    card["training"] = describe_training(
+        saved, corpus.table["path"].iloc[seen].tolist(), corpus.matrix[seen]
+    )
     checksums = "\n".join(sorted(corpus.checksums[seen]))
     (folder / SEEN_CLIPS).write_text(checksums + "\n", encoding="ascii")
     save_pipeline(saved, folder / "pipeline.joblib", card)
