@@ -31,6 +31,7 @@ if TYPE_CHECKING:
         VoiceCorrelations,
         VoiceQuality,
     )
+    from sklearn_ser.inference import EmotionStream
     from sklearn_ser.networks import (
         ANNClassifier,
         CNNClassifier,
@@ -52,6 +53,7 @@ _HOMES = {
     "CNNClassifier": "networks",
     "CNNLSTMClassifier": "networks",
     "Chroma": "features",
+    "EmotionStream": "inference",
     "FrameFeatures": "features",
     "LSTMClassifier": "networks",
     "LogMelSpectrogram": "features",
@@ -83,6 +85,7 @@ __all__ = [
     "CNNClassifier",
     "CNNLSTMClassifier",
     "Chroma",
+    "EmotionStream",
     "FrameFeatures",
     "LSTMClassifier",
     "LogMelSpectrogram",

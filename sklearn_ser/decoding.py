@@ -8,6 +8,8 @@ import io
 import os
 import re
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +18,17 @@ import numpy as np
 
 from sklearn_ser.exceptions import AudioError
 
-__all__ = ["AudioSettings", "load_audio", "name_of", "read_source"]
+__all__ = [
+    "AudioSettings",
+    "check_finite",
+    "check_promise",
+    "check_waveform",
+    "load_audio",
+    "name_of",
+    "open_source",
+    "read_mono",
+    "read_source",
+]
 
 SOXR_TYPES = {"soxr_vhq": "VHQ", "soxr_hq": "HQ", "soxr_mq": "MQ", "soxr_lq": "LQ", "soxr_qq": "QQ"}
 RESAMPY_TYPES = ("kaiser_best", "kaiser_fast")
@@ -109,7 +121,7 @@ def load_audio(
 def read_source(source: Any, settings: AudioSettings, name: str) -> np.ndarray:
     """Read one source as a mono waveform; `name` is what an error calls it."""
     if isinstance(source, np.ndarray | list | tuple):
-        y, rate = _check_waveform(source, name), settings.sr
+        y, rate = check_waveform(source, name), settings.sr
         y = y[int(settings.offset * rate) :]
         if settings.duration is not None:
             y = y[: int(settings.duration * rate)]
@@ -120,17 +132,29 @@ def read_source(source: Any, settings: AudioSettings, name: str) -> np.ndarray:
         if settings.offset:
             raise AudioError(f"{name} ends before offset={settings.offset:g} s: lower it.")
         raise AudioError(f"{name} holds no samples: leave it out or record it again.")
-    # The sum is finite only if every sample is; it costs a tenth of looking at each.
-    with np.errstate(all="ignore"):
-        total = np.add.reduce(y)
-    if not np.isfinite(total):
-        raise AudioError(f"{name} holds NaN or infinite samples: write it again from its original.")
+    check_finite(y, name)
     y = _resample(y, rate, settings, name)
     return y if settings.top_db is None else _trim(y, settings.top_db)
 
 
 def _decode(source: Any, settings: AudioSettings, name: str) -> tuple[np.ndarray, int]:
     """Return the mono samples of an encoded source and their rate."""
+    with open_source(source, settings, name) as (file, promised):
+        y = read_mono(file, promised)
+    check_promise(len(y), promised, file.samplerate, name)
+    return y, file.samplerate
+
+
+@contextmanager
+def open_source(source: Any, settings: AudioSettings, name: str) -> Iterator[tuple[Any, int]]:
+    """Open a source at its offset; whatever goes wrong with it is an `AudioError`.
+
+    Yields
+    ------
+    file : soundfile.SoundFile
+    promised : int
+        How many samples there should be to read.
+    """
     import soundfile
 
     try:
@@ -151,17 +175,30 @@ def _decode(source: Any, settings: AudioSettings, name: str) -> tuple[np.ndarray
             _check_length(promised, rate, settings, name)
             if start:
                 file.seek(min(start, file.frames))
-            y = _read_mono(file, promised)
+            yield file, promised
     except (soundfile.SoundFileError, TypeError, ValueError, OSError) as error:
         if isinstance(error, AudioError):
             raise
         raise AudioError(_why_unreadable(source, name, error)) from error
-    if promised - len(y) > TOLERATED_SHORTAGE:
-        raise AudioError(_cut_short(name, len(y) / rate, promised / rate))
-    return y, rate
 
 
-def _read_mono(file, n_frames: int) -> np.ndarray:
+def check_promise(held: int, promised: int, rate: int, name: str) -> None:
+    """Raise `AudioError` where a file holds fewer samples than its header has promised."""
+    if promised - held > TOLERATED_SHORTAGE:
+        raise AudioError(_cut_short(name, held / rate, promised / rate))
+
+
+def check_finite(y: np.ndarray, name: str) -> None:
+    """Raise `AudioError` where a sample is no number."""
+    # The sum is finite only if every sample is; it costs a tenth of looking at each.
+    with np.errstate(all="ignore"):
+        total = np.add.reduce(y)
+    if not np.isfinite(total):
+        raise AudioError(f"{name} holds NaN or infinite samples: write it again from its original.")
+
+
+def read_mono(file, n_frames: int) -> np.ndarray:
+    """Return the next samples of an open file, the mean of its channels."""
     if file.channels == 1:
         return file.read(n_frames, dtype="float32")
     # Many channels at once could need many times the memory of the result.
@@ -288,7 +325,8 @@ def name_of(source: Any, position: int | None = None) -> str:
     return f"the {kind}" if position is None else f"{kind} {position}"
 
 
-def _check_waveform(y: Any, name: str) -> np.ndarray:
+def check_waveform(y: Any, name: str) -> np.ndarray:
+    """Return a waveform as float32, or raise `AudioError` where it is none."""
     try:
         y = np.asarray(y)
     except ValueError as error:

@@ -136,7 +136,7 @@ ORDER = [
     {"corpora"},
     {"_sklearn", "_holdout", "_journal"},
     {"decoding"},
-    {"audio", "degradations"},
+    {"audio", "blocks", "degradations"},
     {"features"},
     {"classifiers", "networks", "temperature"},
     {"pipelines"},

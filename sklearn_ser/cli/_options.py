@@ -116,6 +116,22 @@ AbstainOption = Annotated[
         show_default=False,
     ),
 ]
+SmoothOption = Annotated[
+    int, typer.Option(help="Over how many windows to smooth the emotion.", min=1)
+]
+SilenceOption = Annotated[
+    float,
+    typer.Option(
+        "--silence-db", help="Level under which a moment is silent, in dB below full scale."
+    ),
+]
+VadOption = Annotated[
+    str,
+    typer.Option(
+        help="How speech is told from silence: energy, or webrtc (extra vad), which tells it from "
+        "noises too."
+    ),
+]
 ModelArgument = Annotated[
     Path,
     typer.Argument(help="A run's folder, or a .joblib, .skops or .onnx file.", metavar="MODEL"),

@@ -163,7 +163,7 @@ class Table:
         ranked = sorted(self.probabilities, key=lambda name: -row[name])
         rest = [name for name in ranked if name[2:] != row["emotion"]][:2]
         then = ", ".join(f"{name[2:]} {row[name]:.0%}" for name in rest)
-        sure = f"{row['confidence']:4.0%}"
+        sure = f"{row['confidence']:4.0%}" if row["emotion"] != "silence" else "   -"
         warning = f"  [{row['warning']}]" if row["warning"] else ""
         return f"{start}{row['emotion']:{self.emotion_width}}  {sure}  {then}{warning}\n"
 

@@ -6,7 +6,15 @@ from typing import Annotated
 import typer
 
 from sklearn_ser.cli._app import JsonOption, command
-from sklearn_ser.cli._options import AbstainOption, JobsOption, ModelArgument, TrustOption
+from sklearn_ser.cli._options import (
+    AbstainOption,
+    JobsOption,
+    ModelArgument,
+    SilenceOption,
+    SmoothOption,
+    TrustOption,
+    VadOption,
+)
 
 
 @command(name="predict")
@@ -42,6 +50,36 @@ def predict(
         typer.Option("--resume", help="Go on with FILE.partial, where a killed run has stopped."),
     ] = False,
     abstain_below: AbstainOption = 0.0,
+    window: Annotated[
+        float | None,
+        typer.Option(
+            help="A row for each window of so many seconds, of recordings of any length.",
+            metavar="SECONDS",
+            show_default=False,
+        ),
+    ] = None,
+    hop: Annotated[
+        float | None,
+        typer.Option(
+            help="Time between the starts of windows. Without it: a quarter of the window.",
+            metavar="SECONDS",
+            show_default=False,
+        ),
+    ] = None,
+    segments: Annotated[
+        bool,
+        typer.Option("--segments", help="Merge neighbouring windows of one emotion into one row."),
+    ] = False,
+    smooth: SmoothOption = 3,
+    silence_db: SilenceOption = -50.0,
+    vad: VadOption = "energy",
+    figure: Annotated[
+        Path | None,
+        typer.Option(
+            help="Draw the timeline of the one recording over its waveform: a .png, .svg or .pdf.",
+            show_default=False,
+        ),
+    ] = None,
     trust: TrustOption = False,
     n_jobs: JobsOption = -1,
 ) -> None:
@@ -52,23 +90,58 @@ def predict(
     with a warning.
     """
     from sklearn_ser.cli import _rows
+    from sklearn_ser.exceptions import OptionError
     from sklearn_ser.inference import Predictor, find_sources
     from sklearn_ser.persistence import load_pipeline, read_card
     from sklearn_ser.quality import TrainingRange
 
     sink = _rows.choose_sink(csv, out, jsonl=jsonl, json=json, resume=resume)
-    pipeline = load_pipeline(model, trust=trust)
+    if window is None and (hop is not None or segments or figure is not None):
+        raise OptionError("--hop, --segments and --figure need --window SECONDS.")
     card = read_card(model)
     predictor = Predictor(
-        pipeline,
+        load_pipeline(model, trust=trust),
         TrainingRange.from_card(card),
         abstain_below=abstain_below,
         n_jobs=n_jobs,
     )
     found = find_sources(sources)
     about = {"model": card["sha256"], "abstain_below": abstain_below}
-    with _rows.written(sink, predictor.columns(), found, about) as rows:
-        waiting = found[rows.n_done :]
-        for source, answer in zip(waiting, predictor.answers(waiting), strict=True):
-            rows.add([predictor.row(source, answer)])
-            rows.done(answer.error)
+    if window is None:
+        with _rows.written(sink, predictor.columns(), found, about) as rows:
+            waiting = found[rows.n_done :]
+            for source, answer in zip(waiting, predictor.answers(waiting), strict=True):
+                rows.add([predictor.row(source, answer)])
+                rows.done(answer.error)
+        return
+    from sklearn_ser.inference import EmotionStream
+    from sklearn_ser.inference.recordings import RecordingReader
+
+    hop = window / 4 if hop is None else hop
+    reader = RecordingReader(
+        EmotionStream(predictor, window, hop, smooth=smooth, silence_db=silence_db, vad=vad),
+        segments=segments,
+        figure=_check_figure(figure, found),
+    )
+    about |= {"window": window, "hop": hop, "segments": segments}
+    about |= {"smooth": smooth, "silence_db": silence_db, "vad": vad}
+    with _rows.written(sink, reader.columns, found, about) as rows:
+        for source in found[rows.n_done :]:
+            error = None
+            for made in reader.rows(source):
+                rows.add(made)
+                error = next((row["error"] for row in made if row["start"] is None), None)
+            rows.done(error)
+
+
+def _check_figure(figure: Path | None, sources: list[str]) -> Path | None:
+    from sklearn_ser.exceptions import OptionError
+
+    if figure is None:
+        return None
+    figure = figure.expanduser()
+    if figure.suffix not in (".png", ".svg", ".pdf") or not figure.parent.is_dir():
+        raise OptionError(f"--figure {figure}: give a .png, .svg or .pdf in a folder that exists.")
+    if len(sources) != 1:
+        raise OptionError(f"--figure draws one recording, and {len(sources)} sources are given.")
+    return figure

@@ -1,0 +1,288 @@
+"""Emotion over time: windows cut from a waveform that may come in pieces and never end.
+
+One path serves a file, a microphone and a socket. Samples are resampled as they come, windows are
+cut after that, and each is answered exactly as `predict` answers those samples.
+"""
+
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from sklearn.pipeline import Pipeline
+
+from sklearn_ser.audio import AudioLoader
+from sklearn_ser.blocks import StreamResampler, iter_blocks
+from sklearn_ser.decoding import AudioSettings, check_waveform
+from sklearn_ser.exceptions import AudioError, OptionError
+from sklearn_ser.inference.clips import Answer, Predictor
+from sklearn_ser.inference.speech import make_detector
+from sklearn_ser.quality import TrainingRange
+
+__all__ = ["EmotionEvent", "EmotionStream"]
+
+SILENCE = "silence"  # the smoothed emotion of a window without speech
+
+
+@dataclass(frozen=True)
+class EmotionEvent:
+    """What one window sounds like.
+
+    Attributes
+    ----------
+    start, end : float
+        The window, in seconds: the samples from `round(start * sr)` to `round(end * sr)`.
+    emotion : str
+        The most probable emotion, or `"unsure"` below the stream's `abstain_below`.
+    confidence : float
+        Its probability.
+    probabilities : dict of str to float
+        The probability of every emotion.
+    speech : bool
+        Whether there is speech in the window.
+    smoothed : str
+        The emotion of the mean probabilities of the last windows with speech, or `"silence"`.
+    warning : str or None
+        In what the window is unlike the clips the pipeline was trained with.
+    error : str or None
+        Why there is no answer, such as a window too short for the features.
+    """
+
+    start: float
+    end: float
+    emotion: str | None
+    confidence: float
+    probabilities: dict[str, float]
+    speech: bool
+    smoothed: str
+    warning: str | None = None
+    error: str | None = None
+
+
+class EmotionStream:
+    """Answers a stream of samples with the emotion of each window.
+
+    Parameters
+    ----------
+    pipeline : Pipeline or Predictor
+        A fitted pipeline.
+    window : float, default=2.0
+        Length of a window, in seconds.
+    hop : float, default=0.5
+        Time between the starts of windows, in seconds.
+    rate : int, default=None
+        Sampling rate of the samples that will be pushed, in Hz; `None` is the pipeline's own.
+    smooth : int, default=3
+        Over how many windows of speech in a row `smoothed` takes the mean.
+    silence_db : float, default=-50.0
+        Level, in dB below full scale, under which 30 ms count as silent. A window has speech if a
+        tenth of it is louder.
+    vad : {"energy", "webrtc"}, default="energy"
+        How speech is told from silence; `"webrtc"` needs the extra `vad` and tells it from other
+        noises, too.
+    training : TrainingRange, default=None
+        What the pipeline's card says of its training clips, for warnings.
+    abstain_below : float, default=0.0
+        Answer `"unsure"` where the greatest probability is lower.
+    n_jobs : int, default=None
+        How many batches of windows to work on at once, where many are pushed together.
+
+    Raises
+    ------
+    OptionError
+        If window, hop, rate or smooth make no sense.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_ser import EmotionStream, make_pipeline
+    >>> noise = np.random.default_rng(0).normal(size=(4, 8000)) / 10
+    >>> pipe = make_pipeline("svm", "mfcc").fit(noise, ["sad", "happy"] * 2)
+    >>> stream = EmotionStream(pipe, window=2, hop=0.5)
+    >>> stream.push(np.zeros(44000)), len(stream.push(np.zeros(22150)))
+    ([], 3)
+    >>> [event.start for event in stream.push(np.zeros(11025))]
+    [1.5]
+    """
+
+    def __init__(
+        self,
+        pipeline: Pipeline | Predictor,
+        window: float = 2.0,
+        hop: float = 0.5,
+        *,
+        rate: int | None = None,
+        smooth: int = 3,
+        silence_db: float = -50.0,
+        vad: str = "energy",
+        training: TrainingRange | None = None,
+        abstain_below: float = 0.0,
+        n_jobs: int | None = None,
+    ):
+        if isinstance(pipeline, Predictor):
+            self.predictor = pipeline
+        else:
+            self.predictor = Predictor(
+                pipeline, training, abstain_below=abstain_below, n_jobs=n_jobs
+            )
+        self.sr = self.predictor.sr
+        self.rate = self.sr if rate is None else rate
+        self.window, self.hop = window, hop
+        self._length, self._step = check_windows(window, hop, self.sr)
+        if not smooth >= 1:
+            raise OptionError(f"smooth={smooth}: give 1 or more windows.")
+        self._settings = _settings_of(self.predictor.loader)
+        self._detect = make_detector(vad, self.sr, silence_db)
+        self._recent: deque[np.ndarray] = deque(maxlen=int(smooth))
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget all samples: what is pushed next is another recording, from 0 s on."""
+        self._resample = StreamResampler(self.rate, self.sr, self._settings.res_type)
+        self._kept = np.empty(0, dtype=np.float32)
+        self._begin = 0  # position of the first sample kept
+        self._n_windows = 0
+        self._recent.clear()
+
+    @property
+    def seconds(self) -> float:
+        """How much has been taken in so far, in seconds at the pipeline's rate."""
+        return (self._begin + len(self._kept)) / self.sr
+
+    def push(self, samples: Any) -> list[EmotionEvent]:
+        """Take samples in, and return an event for each window they complete.
+
+        Parameters
+        ----------
+        samples : array of shape (n_times,)
+            Mono, floats between -1 and 1, at the stream's rate; any number of them.
+
+        Returns
+        -------
+        events : list of EmotionEvent
+
+        Raises
+        ------
+        AudioError
+            If the samples are not a waveform, or not finite.
+        """
+        y = check_waveform(samples, "what was pushed")
+        if not len(y):
+            return []
+        if not np.isfinite(y).all():
+            raise AudioError("What was pushed holds NaN or infinite samples: leave it out.")
+        return self._take(self._resample(y))
+
+    def finish(self) -> list[EmotionEvent]:
+        """Say that no more will come, and return the last events.
+
+        What is left at the end and does not fill a window has been heard in the window before; only
+        a recording that is shorter than one window is answered as it is.
+
+        Returns
+        -------
+        events : list of EmotionEvent
+        """
+        events = self._take(self._resample.finish())
+        if not self._n_windows and len(self._kept):
+            events += self._answer([self._kept])
+        return events
+
+    def listen_to(self, source: Any, settings: AudioSettings | None = None):
+        """Yield the events of a whole recording, read block by block.
+
+        Parameters
+        ----------
+        source : str, Path, bytes, or binary file object
+            As for `load_audio`.
+        settings : AudioSettings, default=None
+            How to read it; `None` reads all of it at the pipeline's rate, however long it is.
+
+        Yields
+        ------
+        events : list of EmotionEvent
+            Those of a block.
+
+        Raises
+        ------
+        AudioError
+            If it cannot be read; where its end is damaged, after the events before that.
+        """
+        for y in self.blocks(source, settings):
+            yield self._take(y)
+        yield self.finish()
+
+    def blocks(self, source: Any, settings: AudioSettings | None = None) -> Iterator[np.ndarray]:
+        """Yield a recording block by block, at the pipeline's rate; the stream starts anew.
+
+        Parameters
+        ----------
+        source : str, Path, bytes, or binary file object
+        settings : AudioSettings, default=None
+
+        Yields
+        ------
+        y : ndarray of shape (n_times,), float32
+        """
+        self.reset()
+        self._resample = StreamResampler(self.sr, self.sr)
+        yield from iter_blocks(source, settings or self._settings)
+
+    def _take(self, y: np.ndarray) -> list[EmotionEvent]:
+        kept = np.concatenate([self._kept, y])
+        windows = []
+        start = self._n_windows * self._step - self._begin
+        while start + self._length <= len(kept):
+            windows.append(kept[start : start + self._length])
+            start += self._step
+        events = self._answer(windows)
+        # Copied, so that the block it was part of can go. A hop may be longer than a window.
+        dropped = min(self._n_windows * self._step - self._begin, len(kept))
+        self._kept = kept[dropped:].copy()
+        self._begin += dropped
+        return events
+
+    def _answer(self, windows: list[np.ndarray]) -> list[EmotionEvent]:
+        if not windows:
+            return []
+        events = []
+        for y, answer in zip(windows, self.predictor.answers(windows), strict=True):
+            start = self._n_windows * self._step
+            self._n_windows += 1
+            events.append(self._tell(y, answer, start / self.sr, (start + len(y)) / self.sr))
+        return events
+
+    def _tell(self, y: np.ndarray, answer: Answer, start: float, end: float) -> EmotionEvent:
+        speech = self._detect(y)
+        smoothed = SILENCE
+        if not speech or answer.emotion is None:
+            self._recent.clear()
+        else:
+            self._recent.append(answer.probabilities)
+            smoothed = str(self.predictor.decide(np.mean(self._recent, axis=0)).emotion)
+        return EmotionEvent(
+            start,
+            end,
+            answer.emotion,
+            answer.confidence,
+            dict(zip(self.predictor.emotions, answer.probabilities.tolist(), strict=True)),
+            speech,
+            smoothed,
+            answer.warning,
+            answer.error,
+        )
+
+
+def check_windows(window: float, hop: float, sr: int) -> tuple[int, int]:
+    """Return window and hop in samples, or raise `OptionError`."""
+    if not 0.05 <= window <= 600:
+        raise OptionError(f"window={window:g} s: give between 0.05 and 600 seconds.")
+    if not 1 / sr <= hop <= 86400:
+        raise OptionError(f"hop={hop:g} s: give a positive number of seconds.")
+    return round(window * sr), round(hop * sr)
+
+
+def _settings_of(loader: AudioLoader) -> AudioSettings:
+    """Return how a whole recording is read: as the clips, but from its start to its end."""
+    return AudioSettings(sr=loader.sr, res_type=loader.res_type, max_duration=None)

@@ -1,0 +1,105 @@
+"""A picture of a recording: its waveform, and the emotion of each stretch under it."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from sklearn_ser.inference.segments import Segment
+from sklearn_ser.inference.stream import SILENCE
+
+__all__ = ["Envelope", "draw_timeline"]
+
+# A colour for each emotion of the vocabulary, told apart by people who see colours differently, too
+# (Okabe and Ito); lanes with names say the same without colours.
+COLOURS = {
+    "angry": "#D55E00",
+    "boredom": "#999999",
+    "calm": "#56B4E9",
+    "disgust": "#009E73",
+    "fear": "#CC79A7",
+    "happy": "#E69F00",
+    "neutral": "#5F6B7A",
+    "sad": "#0072B2",
+    "surprise": "#B8A900",
+}
+OTHER = "#444444"
+
+MOST_BUCKETS = 8192
+
+
+class Envelope:
+    """The highest and lowest samples over time, of a waveform of any length in flat memory.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_ser.inference.timeline import Envelope
+    >>> envelope = Envelope(sr=100)
+    >>> envelope.push(np.sin(np.arange(1000)))
+    >>> time, low, high = envelope.curves()
+    >>> len(time) == len(low) == len(high), bool(high.max() > 0.9)
+    (True, True)
+    """
+
+    def __init__(self, sr: int):
+        self.sr = sr
+        self._width = 64  # samples in a bucket; doubled when there are too many
+        self._low = np.empty(0, dtype=np.float32)
+        self._high = np.empty(0, dtype=np.float32)
+        self._rest = np.empty(0, dtype=np.float32)
+
+    def push(self, y: np.ndarray) -> None:
+        """Take in samples, of shape (n_times,)."""
+        y = np.concatenate([self._rest, y])
+        n = len(y) // self._width
+        whole = y[: n * self._width].reshape(n, self._width)
+        self._rest = y[n * self._width :].copy()
+        self._low = np.concatenate([self._low, whole.min(axis=1)])
+        self._high = np.concatenate([self._high, whole.max(axis=1)])
+        while len(self._low) >= 2 * MOST_BUCKETS:
+            n = len(self._low) // 2
+            last = slice(2 * n, None)  # without a neighbour; it holds its place
+            self._low = np.append(self._low[: 2 * n].reshape(n, 2).min(axis=1), self._low[last])
+            self._high = np.append(self._high[: 2 * n].reshape(n, 2).max(axis=1), self._high[last])
+            self._width *= 2
+
+    def curves(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return times in seconds, and the lowest and highest samples there."""
+        return np.arange(len(self._low)) * self._width / self.sr, self._low, self._high
+
+
+def draw_timeline(envelope: Envelope, segments: Sequence[Segment], path: Path, title: str) -> None:
+    """Draw the segments of a recording over its waveform, and by emotion below it.
+
+    Parameters
+    ----------
+    envelope : Envelope
+    segments : sequence of Segment
+    path : Path
+        The image to write; its suffix says what kind.
+    title : str
+    """
+    from matplotlib.figure import Figure
+
+    emotions = sorted({segment.emotion for segment in segments} - {SILENCE})
+    figure = Figure(figsize=(12, 3 + 0.35 * max(1, len(emotions))), layout="constrained")
+    ratios = [2.5, 0.35 * max(1, len(emotions)) + 0.3]
+    wave, lanes = figure.subplots(2, 1, sharex=True, height_ratios=ratios)
+    time, low, high = envelope.curves()
+    wave.fill_between(time, low, high, color="#333333", linewidth=0.4)
+    wave.set(title=title, ylabel="amplitude")
+    wave.set_xlim(0, max(time[-1], segments[-1].end))
+    for lane, emotion in enumerate(emotions):
+        colour = COLOURS.get(emotion, OTHER)
+        own = [s for s in segments if s.emotion == emotion]
+        bars = [(s.start, s.end - s.start) for s in own]
+        lanes.broken_barh(bars, (lane - 0.4, 0.8), color=colour)
+        # One shape for all: thousands of spans by themselves would take minutes.
+        wave.broken_barh(
+            bars, (0, 1), color=colour, alpha=0.35, transform=wave.get_xaxis_transform()
+        )
+    lanes.set(xlabel="time in seconds", yticks=range(len(emotions)), yticklabels=emotions)
+    lanes.set_ylim(len(emotions) - 0.5, -0.5)
+    lanes.grid(axis="x", alpha=0.3)
+    figure.savefig(path, dpi=120, format=path.suffix[1:])
