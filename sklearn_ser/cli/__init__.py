@@ -10,6 +10,7 @@ from sklearn_ser.cli import (  # noqa: F401  each registers its command
     fit,
     grid_search,
     predict,
+    serve,
 )
 from sklearn_ser.cli._app import app, main
 

@@ -132,7 +132,7 @@ class EmotionStream:
         self._length, self._step = check_windows(window, hop, self.sr)
         if not smooth >= 1:
             raise OptionError(f"smooth={smooth}: give 1 or more windows.")
-        self._settings = _settings_of(self.predictor.loader)
+        self._settings = settings_of(self.predictor.loader)
         self._detect = make_detector(vad, self.sr, silence_db)
         self._recent: deque[np.ndarray] = deque(maxlen=int(smooth))
         self.reset()
@@ -283,6 +283,6 @@ def check_windows(window: float, hop: float, sr: int) -> tuple[int, int]:
     return round(window * sr), round(hop * sr)
 
 
-def _settings_of(loader: AudioLoader) -> AudioSettings:
+def settings_of(loader: AudioLoader) -> AudioSettings:
     """Return how a whole recording is read: as the clips, but from its start to its end."""
     return AudioSettings(sr=loader.sr, res_type=loader.res_type, max_duration=None)

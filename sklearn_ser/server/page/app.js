@@ -1,0 +1,391 @@
+// The page: a file or a microphone in; bars, a waveform and a timeline out.
+const get = (id) => document.getElementById(id);
+const WINDOW = 2, HOP = 0.5, LONG = 3; // seconds
+const COLOURS = {
+  angry: "#D55E00", boredom: "#999999", calm: "#56B4E9", disgust: "#009E73", fear: "#CC79A7",
+  happy: "#E69F00", neutral: "#7a8796", sad: "#3b8fd4", surprise: "#B8A900",
+};
+const colour = (emotion) => COLOURS[emotion] || "#888888";
+const percent = (value) => `${Math.round(100 * value)} %`;
+
+let token = "";
+let emotions = [];
+let segments = []; // {start, end, emotion, confidence}
+let peaks = []; // [low, high], each PEAK seconds
+const PEAK = 0.02;
+let live = null; // the microphone, while it is open
+let request = 0; // the newest question; answers to older ones are dropped
+
+const say = (text) => { get("status").textContent = text; };
+const complain = (text) => { get("problem").textContent = text; };
+const headers = () => (token ? { Authorization: `Bearer ${token}` } : {});
+const sleep = (seconds) => new Promise((done) => setTimeout(done, 1000 * seconds));
+
+async function ask(path, how = {}) {
+  let response;
+  try {
+    response = await fetch(path, { ...how, headers: headers() });
+  } catch {
+    watchForReturn();
+    throw new Error("The server does not answer.");
+  }
+  if (response.status === 401) {
+    get("token-form").hidden = false;
+    get("token").focus();
+  }
+  const body = await response.json().catch(() => ({}));
+  if (!response.ok) {
+    const detail = typeof body.detail === "string" ? body.detail : `error ${response.status}`;
+    throw new Error(detail[0].toUpperCase() + detail.slice(1));
+  }
+  return body;
+}
+
+let watching = false;
+async function watchForReturn() {
+  if (watching) return;
+  watching = true;
+  say("The server is gone; waiting for it…");
+  for (;;) {
+    await sleep(1);
+    try {
+      if ((await fetch("/health")).ok) break;
+    } catch { /* still gone */ }
+  }
+  watching = false;
+  complain("");
+  say("The server is back.");
+  if (!emotions.length) loadCard();
+}
+
+async function loadCard() {
+  try {
+    const card = await ask("/card");
+    emotions = card.classes;
+    const score = card.scores
+      ? `, accuracy ${percent(card.scores.accuracy)} on a ${card.split.kind} split of ${card.data.name}` : "";
+    get("model").textContent = `${card.classifier.split("(")[0]}${score}`;
+    get("token-form").hidden = true;
+    complain("");
+    makeBars();
+  } catch (error) {
+    complain(error.message);
+  }
+}
+
+function makeBars() {
+  get("bars").replaceChildren(...emotions.map((emotion) => {
+    const item = document.createElement("li");
+    item.dataset.emotion = emotion;
+    const name = document.createElement("span");
+    name.textContent = emotion;
+    const track = document.createElement("div");
+    track.className = "track";
+    track.setAttribute("aria-hidden", "true");
+    const fill = document.createElement("div");
+    fill.className = "fill";
+    fill.style.background = colour(emotion);
+    track.append(fill);
+    const figure = document.createElement("span");
+    figure.className = "figure";
+    figure.textContent = "–";
+    item.append(name, track, figure);
+    return item;
+  }));
+}
+
+function show({ emotion, confidence, probabilities, warning, speech = true }) {
+  const best = speech ? emotion : "silence";
+  const text = speech && confidence !== null ? `${emotion}, ${percent(confidence)}` : "silence";
+  // Said aloud only when it changes: a figure that flickers would be a torrent of words.
+  if (get("answer").dataset.emotion !== best || !live) {
+    get("answer").textContent = text;
+    get("answer").dataset.emotion = best;
+  }
+  get("warning").textContent = warning ? `Take care: ${warning}.` : "";
+  for (const item of get("bars").children) {
+    const value = (probabilities || {})[item.dataset.emotion];
+    item.querySelector(".fill").style.width = `${100 * (value || 0)}%`;
+    item.querySelector(".figure").textContent = value === undefined || value === null ? "–" : percent(value);
+    item.classList.toggle("best", item.dataset.emotion === best);
+  }
+}
+
+// Pictures
+
+function prepare(id, height) {
+  const element = get(id);
+  const ratio = window.devicePixelRatio || 1, width = element.clientWidth;
+  element.style.height = `${height}px`;
+  element.width = Math.max(1, Math.round(width * ratio));
+  element.height = Math.round(height * ratio);
+  const context = element.getContext("2d");
+  context.scale(ratio, ratio);
+  return [context, width, height];
+}
+
+function span() {
+  const end = Math.max(peaks.length * PEAK, segments.length ? segments.at(-1).end : 0, 1);
+  return live ? [Math.max(0, end - 20), Math.max(20, end)] : [0, end];
+}
+
+let drawn = false;
+function draw() {
+  if (drawn) return;
+  drawn = true;
+  requestAnimationFrame(() => {
+    drawn = false;
+    const [from, to] = span();
+    const ink = getComputedStyle(document.body).color;
+    const [wave, width, height] = prepare("wave", 96);
+    const x = (time) => width * (time - from) / (to - from);
+    wave.fillStyle = ink;
+    const first = Math.max(0, Math.floor(from / PEAK));
+    for (let pixel = 0; pixel < width; pixel++) {
+      const a = Math.floor((from + (to - from) * pixel / width) / PEAK);
+      const b = Math.max(a + 1, Math.floor((from + (to - from) * (pixel + 1) / width) / PEAK));
+      let low = 0, high = 0;
+      for (let i = Math.max(first, a); i < Math.min(b, peaks.length); i++) {
+        low = Math.min(low, peaks[i][0]);
+        high = Math.max(high, peaks[i][1]);
+      }
+      if (a < peaks.length) {
+        wave.fillRect(pixel, height / 2 * (1 - high), 1, Math.max(1, height / 2 * (high - low)));
+      }
+    }
+    const names = [...new Set(segments.map((s) => s.emotion))].filter((n) => n !== "silence").sort();
+    const lane = 22;
+    const [line, , tall] = prepare("timeline", Math.max(60, lane * names.length + 22));
+    line.font = "13px system-ui, sans-serif";
+    line.textBaseline = "middle";
+    names.forEach((name, i) => {
+      line.fillStyle = colour(name);
+      for (const s of segments) {
+        if (s.emotion !== name || s.end < from) continue;
+        line.fillRect(x(s.start), i * lane + 3, Math.max(2, x(s.end) - x(s.start)), lane - 6);
+      }
+    });
+    line.fillStyle = ink;
+    names.forEach((name, i) => line.fillText(name, 4, i * lane + lane / 2));
+    for (let i = 0; i <= 4; i++) {
+      const time = from + (to - from) * i / 4;
+      line.textAlign = i === 0 ? "left" : i === 4 ? "right" : "center";
+      line.fillText(`${time.toFixed(1)} s`, width * i / 4, tall - 9);
+    }
+    line.textAlign = "left";
+  });
+}
+
+function tabulate() {
+  get("rows").replaceChildren(...segments.slice(-200).map((s) => {
+    const row = document.createElement("tr");
+    const sure = s.confidence === null || s.confidence === undefined ? "–" : percent(s.confidence);
+    for (const text of [s.start.toFixed(2), s.end.toFixed(2), s.emotion, sure]) {
+      row.append(Object.assign(document.createElement("td"), { textContent: text }));
+    }
+    return row;
+  }));
+  const listed = segments.slice(-12).map((s) => `${s.emotion} from ${s.start.toFixed(1)} to ${s.end.toFixed(1)} s`);
+  get("timeline").setAttribute("aria-label", `Timeline of emotions: ${listed.join(", ") || "empty"}`);
+}
+
+function clear() {
+  segments = [];
+  peaks = [];
+  complain("");
+  tabulate();
+  draw();
+}
+
+let open = { n: 0, low: 0, high: 0 };
+function addPeaks(samples, rate) {
+  const size = Math.round(PEAK * rate);
+  for (const value of samples) {
+    if (value < open.low) open.low = value;
+    if (value > open.high) open.high = value;
+    if (++open.n === size) {
+      peaks.push([open.low, open.high]);
+      open = { n: 0, low: 0, high: 0 };
+    }
+  }
+}
+
+// A file
+
+async function upload(file) {
+  const mine = ++request;
+  await stop();
+  clear();
+  say(`Listening to ${file.name}…`);
+  drawFile(file, mine);
+  const form = (more) => {
+    const data = new FormData();
+    data.append("file", file, "audio");
+    for (const [name, value] of Object.entries(more)) data.append(name, value);
+    return { method: "POST", body: data };
+  };
+  try {
+    const answer = await ask("/predict", form({}));
+    if (mine !== request) return;
+    show(answer);
+    segments = [{ start: 0, end: answer.seconds, ...answer }];
+    if (answer.seconds > LONG) {
+      const course = await ask("/predict", form({ window: WINDOW, hop: HOP }));
+      if (mine !== request) return;
+      segments = course.segments;
+    }
+    tabulate();
+    draw();
+    say(`${file.name}: ${answer.seconds.toFixed(1)} s.`);
+  } catch (error) {
+    if (mine !== request) return;
+    if (!watching) say("");
+    complain(error.message);
+  }
+}
+
+async function drawFile(file, mine) {
+  try {
+    const context = new OfflineAudioContext(1, 1, 8000);
+    const audio = await context.decodeAudioData(await file.arrayBuffer());
+    if (mine !== request) return;
+    open = { n: 0, low: 0, high: 0 };
+    addPeaks(audio.getChannelData(0), audio.sampleRate);
+    draw();
+  } catch { /* the browser may know fewer formats than the server */ }
+}
+
+// The microphone
+
+async function speak() {
+  const mine = ++request;
+  clear();
+  if (!navigator.mediaDevices) {
+    complain("The browser gives the microphone to localhost and https pages only.");
+    return;
+  }
+  say("Asking for the microphone…");
+  let media;
+  try {
+    media = await navigator.mediaDevices.getUserMedia({ audio: {
+      echoCancellation: false, noiseSuppression: false, autoGainControl: false } });
+  } catch (error) {
+    say("");
+    complain(error.name === "NotAllowedError"
+      ? "The microphone may not be used: allow it in the browser's settings of this page."
+      : `The microphone cannot be opened: ${error.message || error.name}.`);
+    return;
+  }
+  if (mine !== request) {
+    media.getTracks().forEach((track) => track.stop());
+    return;
+  }
+  const context = new AudioContext();
+  live = { media, context, socket: null, offset: 0 };
+  const here = live;
+  get("speak").textContent = "Stop";
+  get("speak").setAttribute("aria-pressed", "true");
+  await context.audioWorklet.addModule("/page/recorder.js");
+  const node = new AudioWorkletNode(context, "recorder");
+  open = { n: 0, low: 0, high: 0 };
+  node.port.onmessage = ({ data }) => {
+    if (live !== here) return;
+    addPeaks(data, context.sampleRate);
+    draw();
+    const { socket } = here;
+    if (socket && socket.ready && socket.bufferedAmount < 4e6) socket.send(data.buffer);
+  };
+  context.createMediaStreamSource(media).connect(node);
+  connect(here);
+}
+
+function connect(here, wait = 0.5) {
+  const scheme = location.protocol === "https:" ? "wss:" : "ws:";
+  const socket = new WebSocket(`${scheme}//${location.host}/stream`);
+  here.socket = socket;
+  socket.onopen = () => socket.send(JSON.stringify({
+    rate: here.context.sampleRate, window: WINDOW, hop: HOP, token }));
+  socket.onmessage = ({ data }) => {
+    if (live !== here) return;
+    const message = JSON.parse(data);
+    if (message.type === "ready") {
+      socket.ready = true;
+      wait = 0.5;
+      here.offset = peaks.length * PEAK;
+      complain("");
+      say("Listening. Speak!");
+    } else if (message.type === "event") {
+      show(message);
+      addEvent(message, here.offset);
+    }
+  };
+  socket.onclose = async ({ code, reason }) => {
+    if (live !== here) return;
+    if (code === 1008) {
+      complain(reason);
+      if (/token/i.test(reason)) get("token-form").hidden = false;
+      await stop();
+      say("");
+      return;
+    }
+    say(code === 1013 ? reason : "The server is gone; trying again…");
+    await sleep(wait);
+    if (live === here) connect(here, Math.min(8, 2 * wait));
+  };
+}
+
+function addEvent(event, offset) {
+  const middle = offset + (event.start + event.end) / 2;
+  const start = middle - HOP / 2, end = middle + HOP / 2;
+  const last = segments.at(-1);
+  if (last && last.emotion === event.smoothed && start - last.end < HOP) {
+    last.end = end;
+    last.confidence = event.confidence;
+  } else {
+    segments.push({ start, end, emotion: event.smoothed, confidence: event.confidence });
+    if (segments.length > 2000) segments.shift();
+    tabulate();
+  }
+  draw();
+}
+
+async function stop() {
+  if (!live) return;
+  const { media, context, socket } = live;
+  live = null;
+  media.getTracks().forEach((track) => track.stop());
+  if (socket) socket.close();
+  get("speak").textContent = "Speak";
+  get("speak").setAttribute("aria-pressed", "false");
+  say("Stopped.");
+  tabulate();
+  draw();
+  await context.close();
+}
+
+get("file").addEventListener("change", ({ target }) => {
+  if (target.files.length) upload(target.files[0]);
+  target.value = "";
+});
+get("speak").addEventListener("click", () => (live ? stop() : speak()));
+get("token-form").addEventListener("submit", (event) => {
+  event.preventDefault();
+  token = get("token").value;
+  loadCard();
+});
+const drop = get("drop");
+for (const kind of ["dragenter", "dragover"]) {
+  document.addEventListener(kind, (event) => { event.preventDefault(); drop.classList.add("over"); });
+}
+document.addEventListener("dragleave", (event) => {
+  if (!event.relatedTarget) drop.classList.remove("over");
+});
+document.addEventListener("drop", (event) => {
+  event.preventDefault();
+  drop.classList.remove("over");
+  if (event.dataTransfer.files.length) upload(event.dataTransfer.files[0]);
+});
+window.addEventListener("resize", draw);
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
+loadCard();
+draw();

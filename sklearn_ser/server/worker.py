@@ -1,0 +1,155 @@
+"""What happens in the processes that decode strangers' audio: one may die, and only it."""
+
+import io
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from threadpoolctl import threadpool_limits
+
+from sklearn_ser.decoding import AudioSettings, open_source
+from sklearn_ser.exceptions import AudioError
+from sklearn_ser.inference.clips import Predictor
+from sklearn_ser.inference.segments import SegmentMerger
+from sklearn_ser.inference.stream import EmotionEvent, EmotionStream, settings_of
+from sklearn_ser.persistence import load_pipeline, read_card
+from sklearn_ser.quality import TrainingRange
+from sklearn_ser.server.limits import Limits
+
+__all__ = ["answer", "load_predictor", "start"]
+
+_worker: dict[str, Any] = {}
+
+
+class Upload(io.BytesIO):
+    """The bytes of a file that errors call `the file`."""
+
+    name = "the file"
+
+
+def load_predictor(model: Path, *, trust: bool, abstain_below: float = 0.0) -> Predictor:
+    """Return a predictor of the model, warmed up, after the checks of `load_pipeline`."""
+    import numpy as np
+
+    training = TrainingRange.from_card(read_card(model))
+    predictor = Predictor(load_pipeline(model, trust=trust), training, abstain_below=abstain_below)
+    rng = np.random.default_rng(0)
+    list(predictor.answers([rng.normal(size=2 * predictor.sr).astype(np.float32) / 10]))
+    return predictor
+
+
+def start(model: Path, trust: bool, abstain_below: float, limits: Limits) -> None:
+    """Make a process ready: the model loaded, one thread of mathematics, no core dumps."""
+    try:
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    except ImportError:  # not on Windows
+        pass
+    threadpool_limits(1)
+    _worker["predictor"] = load_predictor(model, trust=trust, abstain_below=abstain_below)
+    _worker["limits"] = limits
+
+
+def ready() -> bool:
+    """Say that this process has started."""
+    return "predictor" in _worker
+
+
+def answer(data: bytes, window: float | None = None, hop: float | None = None) -> dict[str, Any]:
+    """Answer an upload.
+
+    Parameters
+    ----------
+    data : bytes
+        A file of audio.
+    window, hop : float, default=None
+        In seconds; without them the file is one clip.
+
+    Returns
+    -------
+    answer : dict
+        What `POST /predict` returns.
+
+    Raises
+    ------
+    AudioError
+        If it cannot be decoded, or exceeds the limits.
+    """
+    predictor, limits = _worker["predictor"], _worker["limits"]
+    loader = AudioSettings(**predictor.loader.get_params())
+    longest = limits.max_seconds
+    if window is None and loader.max_duration is not None:
+        longest = min(longest, loader.max_duration)
+    seconds = _check(Upload(data), replace(loader, max_duration=longest), limits)
+    if window is not None:
+        stream = EmotionStream(predictor, window, window / 4 if hop is None else hop)
+        settings = replace(settings_of(predictor.loader), max_duration=longest)
+        return {"seconds": seconds, **_over_time(stream, data, settings)}
+    (found,) = predictor.answers([Upload(data)])
+    if found.error is not None:
+        raise AudioError(found.error)
+    return {
+        "seconds": seconds,
+        "emotion": found.emotion,
+        "confidence": found.confidence,
+        "probabilities": dict(zip(predictor.emotions, found.probabilities.tolist(), strict=True)),
+        "warning": found.warning,
+    }
+
+
+def _check(file: Upload, settings: AudioSettings, limits: Limits) -> float:
+    """Return the length of a file in seconds, before anything of it is decoded."""
+    # The whole is what is limited, whichever part of it the pipeline looks at.
+    settings = replace(settings, offset=0.0, duration=None, max_duration=limits.max_seconds)
+    with open_source(file, settings, file.name) as (audio, promised):
+        rate, channels = audio.samplerate, audio.channels
+    if rate > limits.max_rate:
+        raise AudioError(
+            f"the file has a sampling rate of {rate} Hz: {limits.max_rate} is allowed."
+        )
+    if channels > limits.max_channels:
+        raise AudioError(f"the file has {channels} channels: {limits.max_channels} are allowed.")
+    return promised / rate
+
+
+def _over_time(stream: EmotionStream, data: bytes, settings: AudioSettings) -> dict[str, Any]:
+    merger, windows, segments = SegmentMerger(), [], []
+    for events in stream.listen_to(Upload(data), settings):
+        for event in events:
+            windows.append(as_json(event))
+            segments += merger.push(event)
+    segments += merger.finish()
+    return {
+        "windows": windows,
+        "segments": [
+            {
+                "start": segment.start,
+                "end": segment.end,
+                "emotion": segment.emotion,
+                "confidence": finite(segment.confidence),
+                "warning": segment.warning,
+            }
+            for segment in segments
+        ],
+    }
+
+
+def as_json(event: EmotionEvent) -> dict[str, Any]:
+    """Return an event as JSON has it, with null for what is no number."""
+    return {
+        "start": event.start,
+        "end": event.end,
+        "emotion": event.emotion,
+        "confidence": finite(event.confidence),
+        "probabilities": {name: finite(value) for name, value in event.probabilities.items()},
+        "speech": event.speech,
+        "smoothed": event.smoothed,
+        "warning": event.warning,
+        "error": event.error,
+    }
+
+
+def finite(value: float) -> float | None:
+    """Return a number, or None for NaN."""
+    return value if value == value else None
