@@ -2,6 +2,7 @@
 
 import asyncio
 import multiprocessing
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import Any
 
@@ -31,19 +32,14 @@ class WorkerPool:
     """
 
     def __init__(self, model: Path, trust: bool, abstain_below: float, limits: Limits):
-        from pebble import ProcessPool
-
         self.limits = limits
+        self._initargs = [model, trust, abstain_below, limits]
         methods = multiprocessing.get_all_start_methods()
-        context = multiprocessing.get_context("forkserver" if "forkserver" in methods else "spawn")
-        if "forkserver" in methods:  # a process that follows a dead one need not import anew
-            context.set_forkserver_preload(["sklearn_ser.server.worker"])
-        self._pool = ProcessPool(
-            max_workers=limits.workers,
-            context=context,
-            initializer=worker.start,
-            initargs=[model, trust, abstain_below, limits],
-        )
+        kind = "forkserver" if "forkserver" in methods else "spawn"
+        self._context: Any = multiprocessing.get_context(kind)
+        if kind == "forkserver":  # a process that follows a dead one need not import anew
+            self._context.set_forkserver_preload(["sklearn_ser.server.worker"])
+        self._pool = self._make()
         # One more than can be worked on, so that the next upload is at hand when a process is free.
         self._slots = asyncio.Semaphore(limits.workers + 1)
 
@@ -81,18 +77,33 @@ class WorkerPool:
             data = await read()
             try:
                 return await self._run(worker.answer, data, window, hop)
-            except ProcessExpired as error:
+            except (ProcessExpired, BrokenProcessPool) as error:
                 raise AudioError(
                     "the file broke the decoder: convert it to wav or flac with another program."
                 ) from error
             except TimeoutError as error:
                 raise TooSlowError from error
 
-    async def _run(self, function, *arguments: Any, timeout: float | None = None) -> Any:
-        future = self._pool.schedule(
-            function, args=arguments, timeout=timeout or self.limits.time_limit
+    def _make(self) -> Any:
+        from pebble import ProcessPool
+
+        return ProcessPool(
+            max_workers=self.limits.workers,
+            context=self._context,
+            initializer=worker.start,
+            initargs=self._initargs,
         )
-        return await asyncio.wrap_future(future)
+
+    async def _run(self, function, *arguments: Any, timeout: float | None = None) -> Any:
+        how = {"args": arguments, "timeout": timeout or self.limits.time_limit}
+        try:
+            return await asyncio.wrap_future(self._pool.schedule(function, **how))
+        except (BrokenProcessPool, RuntimeError):
+            # All processes died at once, as when memory ran out: the pool is of no use any more.
+            if not self._pool.active:
+                self._pool.stop()
+                self._pool = self._make()
+            return await asyncio.wrap_future(self._pool.schedule(function, **how))
 
     def stop(self) -> None:
         """End all processes."""

@@ -13,6 +13,7 @@ let emotions = [];
 let segments = []; // {start, end, emotion, confidence}
 let peaks = []; // [low, high], each PEAK seconds
 const PEAK = 0.02;
+const GUTTER = 76; // pixels left of the timeline, for names
 let live = null; // the microphone, while it is open
 let request = 0; // the newest question; answers to older ones are dropped
 
@@ -138,12 +139,12 @@ function draw() {
     const [from, to] = span();
     const ink = getComputedStyle(document.body).color;
     const [wave, width, height] = prepare("wave", 96);
-    const x = (time) => width * (time - from) / (to - from);
+    const x = (time) => GUTTER + (width - GUTTER) * (time - from) / (to - from);
     wave.fillStyle = ink;
     const first = Math.max(0, Math.floor(from / PEAK));
-    for (let pixel = 0; pixel < width; pixel++) {
-      const a = Math.floor((from + (to - from) * pixel / width) / PEAK);
-      const b = Math.max(a + 1, Math.floor((from + (to - from) * (pixel + 1) / width) / PEAK));
+    const at = (pixel) => Math.floor((from + (to - from) * (pixel - GUTTER) / (width - GUTTER)) / PEAK);
+    for (let pixel = GUTTER; pixel < width; pixel++) {
+      const a = at(pixel), b = Math.max(a + 1, at(pixel + 1));
       let low = 0, high = 0;
       for (let i = Math.max(first, a); i < Math.min(b, peaks.length); i++) {
         low = Math.min(low, peaks[i][0]);
@@ -170,7 +171,7 @@ function draw() {
     for (let i = 0; i <= 4; i++) {
       const time = from + (to - from) * i / 4;
       line.textAlign = i === 0 ? "left" : i === 4 ? "right" : "center";
-      line.fillText(`${time.toFixed(1)} s`, width * i / 4, tall - 9);
+      line.fillText(`${time.toFixed(1)} s`, x(time), tall - 9);
     }
     line.textAlign = "left";
   });
@@ -225,15 +226,12 @@ async function upload(file) {
     return { method: "POST", body: data };
   };
   try {
-    const answer = await ask("/predict", form({}));
+    let answer = await ask("/predict", form({ window: WINDOW, hop: HOP }));
+    // A short clip is asked as one, as predict does; a recording is answered by its windows.
+    if (answer.seconds <= LONG) answer = await ask("/predict", form({}));
     if (mine !== request) return;
-    show(answer);
-    segments = [{ start: 0, end: answer.seconds, ...answer }];
-    if (answer.seconds > LONG) {
-      const course = await ask("/predict", form({ window: WINDOW, hop: HOP }));
-      if (mine !== request) return;
-      segments = course.segments;
-    }
+    segments = answer.segments || [{ start: 0, end: answer.seconds, ...answer }];
+    show(answer.windows ? summarize(answer.windows) : answer);
     tabulate();
     draw();
     say(`${file.name}: ${answer.seconds.toFixed(1)} s.`);
@@ -242,6 +240,20 @@ async function upload(file) {
     if (!watching) say("");
     complain(error.message);
   }
+}
+
+function summarize(windows) {
+  const heard = windows.filter((w) => w.speech && !w.error);
+  if (!heard.length) return { ...windows[0], speech: false };
+  const probabilities = {};
+  for (const emotion of emotions) {
+    probabilities[emotion] = heard.reduce((sum, w) => sum + w.probabilities[emotion], 0) / heard.length;
+  }
+  const emotion = emotions.reduce((a, b) => (probabilities[b] > probabilities[a] ? b : a));
+  const warned = heard.filter((w) => w.warning);
+  const warning = warned.length
+    ? `${warned.length} of ${heard.length} windows: ${warned[0].warning}` : null;
+  return { emotion, confidence: probabilities[emotion], probabilities, warning };
 }
 
 async function drawFile(file, mine) {
