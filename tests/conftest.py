@@ -1,6 +1,9 @@
 """What the tests share: audio of their own making, and the real corpora where they are."""
 
+import contextlib
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +11,7 @@ import pandas as pd
 import pytest
 import soundfile
 from joblib.externals.loky import reusable_executor
+from typer.testing import CliRunner
 
 SR = 22050
 
@@ -79,6 +83,61 @@ def wav(tmp_path):
         return path
 
     return write
+
+
+@pytest.fixture(scope="session")
+def model(little_corpus, tmp_path_factory):
+    """A run's folder, beside the configuration of the user who made it; see `mine`."""
+    from sklearn_ser.cli import app
+
+    folder = tmp_path_factory.mktemp("model")
+    words = ["fit", "--data", little_corpus, "--features", "mfcc", "--out", folder / "svm"]
+    mine = {"SKLEARN_SER_CONFIG": str(folder / "config"), "SKLEARN_SER_CACHE": str(folder / "c")}
+    done = CliRunner().invoke(app, [str(word) for word in words], env=mine)
+    assert done.exit_code == 0, done.output
+    return folder / "svm"
+
+
+@pytest.fixture
+def mine(model, monkeypatch):
+    """Make the one who runs this test the one who made the model."""
+    monkeypatch.setenv("SKLEARN_SER_CONFIG", str(model.parent / "config"))
+
+
+@contextlib.contextmanager
+def serving(model, *how):
+    """Run a server on a free port of this machine; give its address and its process."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "sklearn_ser", "serve", str(model), "--port", "0", *map(str, how)],
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "SKLEARN_SER_CONFIG": str(model.parent / "config")},
+    )
+    try:
+        for line in process.stderr:
+            if "Serving on" in line:
+                break
+        else:
+            raise AssertionError("the server did not start")
+        yield line.split()[2], process
+    finally:
+        process.terminate()
+        process.wait(20)
+        process.stderr.close()
+
+
+@pytest.fixture(scope="session")
+def server(model):
+    with serving(model, "--max-megabytes", 2, "--max-seconds", 60, "--workers", 2) as started:
+        yield started
+
+
+@pytest.fixture(scope="session")
+def closed(model):
+    """A server with a token, one client at a time, and another page that may use it."""
+    how = ("--token", "s3cret", "--per-client", 1, "--allow-origin", "https://example.org")
+    with serving(model, *how, "--allow-host", "ser.example", "--workers", 1) as started:
+        yield started
 
 
 def real_corpus(name):

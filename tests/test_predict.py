@@ -25,19 +25,7 @@ from tests.test_cli import run
 
 COLUMNS = ["path", "emotion", "confidence", "error", "p_angry", "p_neutral", "p_sad", "warning"]
 
-
-@pytest.fixture(scope="module")
-def model(little_corpus, tmp_path_factory):
-    """A run's folder, and the configuration of the user who made it."""
-    folder = tmp_path_factory.mktemp("predict")
-    os.environ["SKLEARN_SER_CONFIG"] = str(folder / "config")
-    run("fit", "--data", little_corpus, "--features", "mfcc", "--out", folder / "svm", "--json")
-    return folder / "svm"
-
-
-@pytest.fixture(autouse=True)
-def _mine(model, monkeypatch):
-    monkeypatch.setenv("SKLEARN_SER_CONFIG", str(model.parent / "config"))
+pytestmark = pytest.mark.usefixtures("mine")
 
 
 @pytest.fixture

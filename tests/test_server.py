@@ -1,13 +1,10 @@
 """`serve` as strangers meet it: a real server on loopback, with a worker's processes behind it."""
 
-import contextlib
 import io
 import itertools
 import json
 import os
 import signal
-import subprocess
-import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -20,7 +17,6 @@ from sklearn_ser import EmotionStream, load_pipeline
 from sklearn_ser.quality import TrainingRange
 from tests.conftest import SR, voice
 from tests.test_cli import run
-from tests.test_predict import _mine, model  # noqa: F401  fixtures
 
 httpx = pytest.importorskip("httpx")
 pytest.importorskip("fastapi")
@@ -30,41 +26,7 @@ from sklearn_ser.server import Limits  # noqa: E402
 from sklearn_ser.server.guard import Gate, allowed_origin, host_name, same_token  # noqa: E402
 from sklearn_ser.server.stream import check_windows  # noqa: E402
 
-
-@contextlib.contextmanager
-def serving(model, *how):  # noqa: F811
-    """Run a server on a free port of this machine; give its address and its process."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "sklearn_ser", "serve", str(model), "--port", "0", *map(str, how)],
-        stderr=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "SKLEARN_SER_CONFIG": str(model.parent / "config")},
-    )
-    try:
-        for line in process.stderr:
-            if "Serving on" in line:
-                break
-        else:
-            raise AssertionError("the server did not start")
-        yield line.split()[2], process
-    finally:
-        process.terminate()
-        process.wait(20)
-        process.stderr.close()
-
-
-@pytest.fixture(scope="module")
-def server(model):  # noqa: F811
-    with serving(model, "--max-megabytes", 2, "--max-seconds", 60, "--workers", 2) as started:
-        yield started
-
-
-@pytest.fixture(scope="module")
-def closed(model):  # noqa: F811
-    """A server with a token, one client at a time, and another page that may use it."""
-    how = ("--token", "s3cret", "--per-client", 1, "--allow-origin", "https://example.org")
-    with serving(model, *how, "--allow-host", "ser.example", "--workers", 1) as started:
-        yield started
+pytestmark = pytest.mark.usefixtures("mine")
 
 
 @pytest.fixture
@@ -87,7 +49,7 @@ def post(url, data, **how):
 
 
 @pytest.mark.parametrize("form", ["WAV", "FLAC", "OGG"])
-def test_an_upload_is_answered_as_the_pipeline_does(url, model, form):  # noqa: F811
+def test_an_upload_is_answered_as_the_pipeline_does(url, model, form):
     data = encode(voice(0.4, 180, seed=9), form=form)
     answer = post(url, data).json()
     expected = load_pipeline(model).predict_proba([data])[0]
@@ -99,7 +61,7 @@ def test_an_upload_is_answered_as_the_pipeline_does(url, model, form):  # noqa: 
     assert post(url, encode(np.zeros(SR))).json()["warning"] == "silent"
 
 
-def test_windows_are_answered_as_the_stream_does(url, model):  # noqa: F811
+def test_windows_are_answered_as_the_stream_does(url, model):
     y = np.concatenate([voice(3, 100), np.zeros(2 * SR), voice(2, 300)]).astype(np.float32)
     data = encode(y, subtype="FLOAT")
     answer = post(url, data, window=1, hop=0.5).json()
@@ -123,7 +85,7 @@ def test_windows_are_answered_as_the_stream_does(url, model):  # noqa: F811
     assert [{k: v for k, v in t.items() if k != "type"} for t in told[:-1]] == answer["windows"]
 
 
-def test_integers_over_the_socket(url, model):  # noqa: F811
+def test_integers_over_the_socket(url, model):
     y = (voice(2.5, 100) * 20000).astype("<i2")
     with connect(f"{url.replace('http', 'ws')}/stream") as socket:
         socket.send(json.dumps({"rate": SR, "encoding": "s16le"}))
@@ -340,7 +302,7 @@ def test_little_helpers():
     assert Limits().workers >= 1
 
 
-def test_the_command(model, tmp_path, monkeypatch):  # noqa: F811
+def test_the_command(model, tmp_path, monkeypatch):
     monkeypatch.setenv("SKLEARN_SER_CONFIG", str(tmp_path / "somebody"))
     assert "add --trust" in run("serve", model, code=2)[1]
     run("serve", model, "--per-client", 0, code=2)

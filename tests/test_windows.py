@@ -21,9 +21,11 @@ from sklearn_ser.inference.stream import EmotionEvent
 from sklearn_ser.inference.timeline import MOST_BUCKETS, Envelope
 from tests.conftest import SR, voice
 from tests.test_cli import run
-from tests.test_predict import _mine, clips, model  # noqa: F401  fixtures
+from tests.test_predict import clips  # noqa: F401  a fixture
 
 SILENT = np.zeros(2 * SR, dtype=np.float32)
+
+pytestmark = pytest.mark.usefixtures("mine")
 
 
 def talk():
@@ -33,7 +35,7 @@ def talk():
 
 
 @pytest.fixture
-def pipe(model):  # noqa: F811
+def pipe(model):
     return load_pipeline(model)
 
 
@@ -117,7 +119,7 @@ def test_pieces_of_any_size_give_the_same_events(pipe, rate):
     assert len(expected) == 15
 
 
-def test_a_file_a_stream_and_the_command_agree(pipe, model, recording, tmp_path):  # noqa: F811
+def test_a_file_a_stream_and_the_command_agree(pipe, model, recording, tmp_path):
     stream = EmotionStream(pipe)
     events = [event for some in stream.listen_to(recording) for event in some]
     live = EmotionStream(pipe, rate=16000)
@@ -236,7 +238,7 @@ def test_neighbours_of_one_emotion_are_merged():
     assert merge([]) == []
 
 
-def test_segments_and_figure(model, recording, tmp_path):  # noqa: F811
+def test_segments_and_figure(model, recording, tmp_path):
     how = ("predict", model, recording, "--window", 1, "--hop", 0.25)
     out, _ = run(*how, "--segments", "--json", "--figure", tmp_path / "timeline.png")
     rows = json.loads(out)["rows"]
@@ -257,7 +259,7 @@ def test_segments_and_figure(model, recording, tmp_path):  # noqa: F811
     assert "need --window" in run("predict", model, recording, "--segments", code=2)[1]
 
 
-def test_a_bad_recording_among_others(model, recording, tmp_path):  # noqa: F811
+def test_a_bad_recording_among_others(model, recording, tmp_path):
     (tmp_path / "bad.wav").write_text("no audio")
     out, err = run(
         "predict", model, tmp_path / "bad.wav", recording, "--window", 2, "--jsonl", code=1
@@ -269,7 +271,7 @@ def test_a_bad_recording_among_others(model, recording, tmp_path):  # noqa: F811
     assert "1 of 2 sources" in err
 
 
-def test_windows_resume_at_a_recording(model, recording, tmp_path):  # noqa: F811
+def test_windows_resume_at_a_recording(model, recording, tmp_path):
     how = ("predict", model, recording, recording, "--window", 2)
     run(*how, "-o", tmp_path / "whole.csv")
     whole = (tmp_path / "whole.csv").read_bytes()

@@ -9,6 +9,7 @@ from sklearn_ser.cli import (  # noqa: F401  each registers its command
     features,
     fit,
     grid_search,
+    listen,
     predict,
     serve,
 )

@@ -305,7 +305,9 @@ async function speak() {
     addPeaks(data, context.sampleRate);
     draw();
     const { socket } = here;
-    if (socket && socket.ready && socket.bufferedAmount < 4e6) socket.send(data.buffer);
+    if (socket && socket.ready && socket.readyState === WebSocket.OPEN && socket.bufferedAmount < 4e6) {
+      socket.send(data.buffer);
+    }
   };
   context.createMediaStreamSource(media).connect(node);
   connect(here);
