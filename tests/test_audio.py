@@ -313,3 +313,12 @@ def test_check_clips_takes_batches():
         check_clips(np.full((2, 10), np.nan))
     with pytest.raises(TypeError):
         check_clips(3)
+
+
+def test_samples_that_no_recording_has(wav):
+    y = voice()
+    y[7] = 1e20
+    with pytest.raises(AudioError, match=r"holds samples of 1\.0e\+20, where 1 is full scale"):
+        load_audio(wav("huge.wav", y, subtype="FLOAT"))
+    y[7] = 2**31  # somebody forgot to divide
+    assert load_audio(wav("large.wav", y, subtype="FLOAT")).max() == 2**31

@@ -145,7 +145,8 @@ ORDER = [
     {"persistence"},
     {"runs", "feature_tables"},
     {"inference"},
-    {"server", "cli"},
+    {"server"},
+    {"cli"},
 ]
 PLACE = {name: place for place, names in enumerate(ORDER) for name in names}
 

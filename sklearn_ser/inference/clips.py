@@ -96,7 +96,11 @@ class Predictor:
             for batch in self.union.iter_batches(clips):
                 yield from self._answer(batch.rows, batch.failures)
 
-    def _answer(self, rows: Sequence, failures: dict[int, str]) -> Iterator[Answer]:
+    def _answer(self, rows: list, failures: dict[int, str]) -> Iterator[Answer]:
+        for i, row in enumerate(rows):
+            if row is not None and not np.isfinite(row).all():
+                rows[i] = None  # a classifier would refuse its neighbours with it
+                failures[i] = "Its features are not finite: write it again from its original."
         parted = [split_quality(row) for row in rows if row is not None]
         if parted:
             X = np.stack([features for features, _ in parted])

@@ -14,8 +14,8 @@ from sklearn.pipeline import Pipeline
 
 from sklearn_ser.audio import AudioLoader
 from sklearn_ser.blocks import StreamResampler, iter_blocks
-from sklearn_ser.decoding import AudioSettings, check_waveform
-from sklearn_ser.exceptions import AudioError, OptionError
+from sklearn_ser.decoding import AudioSettings, check_finite, check_waveform
+from sklearn_ser.exceptions import OptionError
 from sklearn_ser.inference.clips import Answer, Predictor
 from sklearn_ser.inference.speech import make_detector
 from sklearn_ser.quality import TrainingRange
@@ -170,8 +170,7 @@ class EmotionStream:
         y = check_waveform(samples, "what was pushed")
         if not len(y):
             return []
-        if not np.isfinite(y).all():
-            raise AudioError("What was pushed holds NaN or infinite samples: leave it out.")
+        check_finite(y, "what was pushed")
         return self._take(self._resample(y))
 
     def finish(self) -> list[EmotionEvent]:
