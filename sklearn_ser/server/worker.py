@@ -1,6 +1,7 @@
 """What happens in the processes that decode strangers' audio: one may die, and only it."""
 
 import io
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -39,7 +40,7 @@ def load_predictor(model: Path, *, trust: bool, abstain_below: float = 0.0) -> P
 
 
 def start(model: Path, trust: bool, abstain_below: float, limits: Limits) -> None:
-    """Make a process ready: the model loaded, one thread of mathematics, no core dumps."""
+    """Make a process ready: the model loaded, one thread of mathematics, no dumps, no chatter."""
     try:
         import resource
 
@@ -49,6 +50,10 @@ def start(model: Path, trust: bool, abstain_below: float, limits: Limits) -> Non
     threadpool_limits(1)
     _worker["predictor"] = load_predictor(model, trust=trust, abstain_below=abstain_below)
     _worker["limits"] = limits
+    # Decoders write about each bad file there: strangers could fill a log, or a pipe nobody reads.
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    os.close(nowhere)
 
 
 def ready() -> bool:
