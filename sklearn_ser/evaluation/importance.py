@@ -145,11 +145,19 @@ def pool_importance(of_folds: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
         return {**folds[0], "n_folds": 1}
     weights = [fold["n_clips"] for fold in folds]
     table: list[dict[str, Any]] = []
-    for group in folds[0]["groups"]:
-        means = [
-            one["mean"] for fold in folds for one in fold["groups"] if one["name"] == group["name"]
-        ]
-        mean = float(np.average(means, weights=weights))
+    # A nested search may choose other features in each fold: a group counts where it is.
+    groups = {group["name"]: group for fold in reversed(folds) for group in fold["groups"]}
+    for name, group in groups.items():
+        means, sizes = zip(
+            *(
+                (one["mean"], fold["n_clips"])
+                for fold in folds
+                for one in fold["groups"]
+                if one["name"] == name
+            ),
+            strict=True,
+        )
+        mean = float(np.average(means, weights=sizes))
         table.append({**group, "mean": mean, "sd": float(np.std(means))})
     table.sort(key=lambda row: -row["mean"])
     return {
