@@ -159,9 +159,9 @@ def test_a_planted_peek_of_the_fit(little_corpus, tmp_path, monkeypatch):
     """Somebody fits on every clip and scores on some of them."""
     fit = runs_fit._fit
 
-    def peek(pipeline, corpus, parts, progress, calibrate):
+    def peek(pipeline, corpus, parts, *how):
         everything = np.arange(len(corpus.table))
-        return fit(pipeline, corpus, Parts(everything, NONE, NONE, "random", None), progress)
+        return fit(pipeline, corpus, Parts(everything, NONE, NONE, "random", None), *how)
 
     monkeypatch.setattr(runs_fit, "_fit", peek)
     how = ("--data", little_corpus, "--features", "mfcc", "--out", tmp_path / "r")
