@@ -64,3 +64,19 @@ def test_emodb_leave_one_speaker_out_is_the_published_figure(tmp_path):
     predicted = cross_val_predict(svc, X, y, cv=LeaveOneGroupOut(), groups=speakers)
     assert metrics["uar"] == pytest.approx(recall_score(y, predicted, average="macro"))
     assert metrics["accuracy"] == pytest.approx((y == predicted).mean())
+
+
+def test_tess_compared(tmp_path):
+    """Random split and unseen speaker side by side, and what they share by name."""
+    out, _ = run(
+        "compare", "--clf", "svm,mlp,rf,ann", "--data", real_corpus("tess"), "--json",
+        "--out", tmp_path / "c",
+    )  # fmt: skip
+    comparison = json.loads(out)
+    scores = {(row["clf"], row["split"]): row["accuracy"] for row in comparison["rows"]}
+    for clf in ("svm", "mlp", "rf", "ann"):
+        assert scores[clf, "random"] >= 0.98
+        assert scores[clf, "speaker"] < 0.6
+    assert comparison["audit"]["random"]["speaker"]["shared"] == ["OAF", "YAF"]
+    assert comparison["audit"]["speaker"]["text"]["n_shared"] == 200
+    assert comparison["audit"]["speaker"]["speaker"]["n_shared"] == 0
