@@ -2,12 +2,8 @@
 
 import io
 import json
-import os
-import random
-import signal
 import subprocess
 import sys
-import time
 
 import numpy as np
 import pandas as pd
@@ -275,35 +271,6 @@ def test_going_on_with_something_else_is_refused(tmp_path):
     anew = begin(["b"])
     assert anew.n_done == 0
     anew.close()
-
-
-def test_kill_9(model, clips, tmp_path):
-    n_kills = int(os.environ.get("SKLEARN_SER_KILLS", "1"))
-    sources = clips * 20 + ["missing.wav"] + clips * 20
-    (tmp_path / "list").write_text("\n".join(sources))
-    expected, path = tmp_path / "whole.csv", tmp_path / "killed.csv"
-
-    def start(out, *how):
-        with open(tmp_path / "list") as names:
-            return subprocess.Popen(
-                [sys.executable, "-m", "sklearn_ser", "predict", model, "-", "-o", out, *how],
-                stdin=names,
-                stderr=subprocess.DEVNULL,
-            )
-
-    assert start(expected).wait() == 1
-    rng = random.Random(0)
-    for _ in range(n_kills):
-        running = start(path, "--resume")
-        partial = path.with_name(f"{path.name}.partial")
-        before = partial.stat().st_size if partial.exists() else 0
-        while running.poll() is None and (not partial.exists() or partial.stat().st_size == before):
-            time.sleep(0.01)
-        time.sleep(rng.uniform(0, 0.5))
-        running.send_signal(signal.SIGKILL)
-        running.wait()
-    assert start(path, "--resume").wait() == 1
-    assert path.read_bytes() == expected.read_bytes()
 
 
 def test_one_bad_header_among_good_files(model, clips, tmp_path):

@@ -90,7 +90,7 @@ def listen(
     elif source == "-":
         blocks = live.pipe_blocks(stream.rate, encoding)
     else:
-        blocks = live.file_blocks(source, stream.sr, predictor.loader.res_type)
+        blocks = live.file_blocks(source, stream.sr, predictor.settings.res_type)
     report = live.LiveReport()
     with threadpool_limits(1), _view(predictor.emotions, jsonl=jsonl, quiet=json) as show:
         _warm_up(stream)

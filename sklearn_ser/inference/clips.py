@@ -13,7 +13,9 @@ from sklearn.base import BaseEstimator
 from sklearn.ensemble import ExtraTreesClassifier, RandomForestClassifier
 from sklearn.pipeline import Pipeline
 
+from sklearn_ser.audio import Clips
 from sklearn_ser.classifiers import SVMClassifier
+from sklearn_ser.decoding import AudioSettings
 from sklearn_ser.exceptions import OptionError
 from sklearn_ser.features._extraction import one_blas_thread
 from sklearn_ser.quality import Judge, TrainingRange, split_quality, with_quality
@@ -71,12 +73,13 @@ class Predictor:
     ):
         if not 0 <= abstain_below <= 1:
             raise OptionError(f"abstain_below={abstain_below:g}: give a probability from 0 to 1.")
-        self.loader = pipeline.named_steps["audio"]
+        # Read once: looking the parameters up takes longer than some features of a short clip.
+        self.settings = AudioSettings(**pipeline.named_steps["audio"].get_params())
         self.union = with_quality(pipeline.named_steps["features"], n_jobs)
         self.tail = pipeline[2:]
         self.judge = Judge(pipeline, training)
         self.emotions = [str(name) for name in pipeline.classes_]
-        self.sr = int(self.loader.sr)
+        self.sr = int(self.settings.sr)
         self.abstain_below = abstain_below
 
     def answers(self, sources: Sequence[Any]) -> Iterator[Answer]:
@@ -92,7 +95,7 @@ class Predictor:
         answer : Answer
         """
         for start in range(0, len(sources), SOURCES_AT_ONCE):
-            clips = self.loader.transform(sources[start : start + SOURCES_AT_ONCE])
+            clips = Clips(list(sources[start : start + SOURCES_AT_ONCE]), self.settings)
             for batch in self.union.iter_batches(clips):
                 yield from self._answer(batch.rows, batch.failures)
 

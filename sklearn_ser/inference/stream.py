@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 from sklearn.pipeline import Pipeline
 
-from sklearn_ser.audio import AudioLoader
 from sklearn_ser.blocks import StreamResampler, iter_blocks
 from sklearn_ser.decoding import AudioSettings, check_finite, check_waveform
 from sklearn_ser.exceptions import OptionError
@@ -132,7 +131,7 @@ class EmotionStream:
         self._length, self._step = check_windows(window, hop, self.sr)
         if not smooth >= 1:
             raise OptionError(f"smooth={smooth}: give 1 or more windows.")
-        self._settings = settings_of(self.predictor.loader)
+        self._settings = settings_of(self.predictor)
         self._detect = make_detector(vad, self.sr, silence_db)
         self._recent: deque[np.ndarray] = deque(maxlen=int(smooth))
         self.reset()
@@ -282,6 +281,6 @@ def check_windows(window: float, hop: float, sr: int) -> tuple[int, int]:
     return round(window * sr), round(hop * sr)
 
 
-def settings_of(loader: AudioLoader) -> AudioSettings:
+def settings_of(predictor: Predictor) -> AudioSettings:
     """Return how a whole recording is read: as the clips, but from its start to its end."""
-    return AudioSettings(sr=loader.sr, res_type=loader.res_type, max_duration=None)
+    return AudioSettings(sr=predictor.sr, res_type=predictor.settings.res_type, max_duration=None)

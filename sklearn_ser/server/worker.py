@@ -82,14 +82,14 @@ def answer(data: bytes, window: float | None = None, hop: float | None = None) -
         If it cannot be decoded, or exceeds the limits.
     """
     predictor, limits = _worker["predictor"], _worker["limits"]
-    loader = AudioSettings(**predictor.loader.get_params())
+    loader = predictor.settings
     longest = limits.max_seconds
     if window is None and loader.max_duration is not None:
         longest = min(longest, loader.max_duration)
     seconds = _check(Upload(data), replace(loader, max_duration=longest), limits)
     if window is not None:
         stream = EmotionStream(predictor, window, window / 4 if hop is None else hop)
-        settings = replace(settings_of(predictor.loader), max_duration=longest)
+        settings = replace(settings_of(predictor), max_duration=longest)
         return {"seconds": seconds, **_over_time(stream, data, settings)}
     (found,) = predictor.answers([Upload(data)])
     if found.error is not None:
