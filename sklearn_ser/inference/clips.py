@@ -19,6 +19,7 @@ from sklearn_ser.decoding import AudioSettings
 from sklearn_ser.exceptions import OptionError
 from sklearn_ser.features._extraction import one_blas_thread
 from sklearn_ser.quality import Judge, TrainingRange, split_quality, with_quality
+from sklearn_ser.temperature import bare_classifier
 
 __all__ = ["UNSURE", "Answer", "Predictor", "predict_table"]
 
@@ -154,7 +155,7 @@ def predict_rows(tail: BaseEstimator, X: np.ndarray) -> np.ndarray:
     probabilities : ndarray of shape (n_clips, n_classes), float64
     """
     with one_blas_thread():
-        if len(X) == 1 or isinstance(tail.named_steps["clf"], ROW_BY_ROW):
+        if len(X) == 1 or isinstance(bare_classifier(tail.named_steps["clf"]), ROW_BY_ROW):
             return np.asarray(tail.predict_proba(X), dtype=np.float64)
         each = [tail.predict_proba(X[i : i + 1]) for i in range(len(X))]
         return np.concatenate(each).astype(np.float64)
