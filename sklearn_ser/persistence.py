@@ -58,6 +58,8 @@ SKOPS_TRUSTED = [
     "sklearn.tree._tree.Tree",
     "sklearn_ser.audio.AudioLoader",
     "sklearn_ser.classifiers.SVMClassifier",
+    "sklearn_ser.features.articulation.Formants",
+    "sklearn_ser.features.articulation.Perturbation",
     "sklearn_ser.features.rhythm.ModulationSpectrum",
     "sklearn_ser.features.rhythm.Rhythm",
     "sklearn_ser.features.scaler.SequenceScaler",

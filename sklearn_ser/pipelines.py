@@ -23,11 +23,13 @@ from sklearn_ser.features import (
     AudioFeatureUnion,
     BarkSpectrum,
     Chroma,
+    Formants,
     FrameFeatures,
     LogMelSpectrogram,
     Loudness,
     MelSpectrogram,
     ModulationSpectrum,
+    Perturbation,
     Pitch,
     Rhythm,
     SequenceScaler,
@@ -75,6 +77,8 @@ FEATURES: dict[str, type[BaseEstimator]] = {
     "correlations": VoiceCorrelations,
     "rhythm": Rhythm,
     "modulation": ModulationSpectrum,
+    "formants": Formants,
+    "perturbation": Perturbation,
 }
 
 _TWELVE = (

@@ -22,12 +22,14 @@ from sklearn_ser import (
     Chroma,
     CNNClassifier,
     CNNLSTMClassifier,
+    Formants,
     FrameFeatures,
     LogMelSpectrogram,
     Loudness,
     LSTMClassifier,
     MelSpectrogram,
     ModulationSpectrum,
+    Perturbation,
     Pitch,
     Rhythm,
     SequenceScaler,
@@ -48,7 +50,7 @@ TRANSFORMERS = [MFCC(), Chroma(), MelSpectrogram(), SpectralContrast()]
 SPEECH = [
     *(BarkSpectrum(), BarkSpectrum(scale="rasta", statistics=("std", "p5"), deltas=1)),
     *(SpectralShape(over="voiced"), Loudness(), Pitch(), VoiceQuality(), VoiceCorrelations()),
-    *(Rhythm(), ModulationSpectrum()),
+    *(Rhythm(), ModulationSpectrum(), Formants(), Perturbation()),
 ]
 SEQUENCES = [LogMelSpectrogram(n_frames=3), FrameFeatures(n_frames=3)]
 ESTIMATORS = [

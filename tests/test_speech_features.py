@@ -8,8 +8,10 @@ import scipy.signal
 from sklearn_ser import (
     AudioFeatureUnion,
     BarkSpectrum,
+    Formants,
     Loudness,
     ModulationSpectrum,
+    Perturbation,
     Pitch,
     Rhythm,
     SpectralShape,
@@ -36,6 +38,8 @@ ALL = [
     VoiceCorrelations(),
     Rhythm(),
     ModulationSpectrum(),
+    Formants(over="speech", statistics=("median",)),
+    Perturbation(),
 ]
 
 
@@ -204,6 +208,34 @@ def test_correlations_are_numpys():
     assert np.tanh(found["hnr_centroid_correlation"]) == pytest.approx(expected, abs=1e-3)
 
 
+def test_formants_of_a_vowel():
+    y = buzz(100, 1, noise=0, harmonics=80)
+    for hz, width in [(700, 90), (1200, 100), (2600, 150), (3500, 200), (4700, 300)]:
+        radius, turn = np.exp(-np.pi * width / SR), 2 * np.pi * hz / SR
+        y = scipy.signal.lfilter([1], [1, -2 * radius * np.cos(turn), radius**2], y)
+    found = values(Formants(statistics=("median",)), (y / np.abs(y).max()).astype(np.float32))
+    for name, hz in [("f1", 700), ("f2", 1200), ("f3", 2600)]:
+        assert found[f"{name}_voiced_median"] == pytest.approx(hz, rel=0.08), name
+
+
+@pytest.mark.parametrize("jitter", [0.01, 0.03])
+def test_jitter_and_shimmer_of_cycles_that_are_known(jitter):
+    rng = np.random.default_rng(0)
+    steps, heights = [], []
+    for period in 0.008 * (1 + jitter * rng.uniform(-1, 1, size=200)):
+        t = np.arange(round(period * 16 * SR)) / (16 * SR)
+        height = 1 + 0.1 * rng.uniform(-1, 1)
+        steps.append(height * np.exp(-t / 0.002) * np.cos(2 * np.pi * 500 * t))
+        heights.append(height)
+    lengths = np.array([len(step) for step in steps])
+    y = 0.3 * scipy.signal.resample_poly(np.concatenate(steps), 1, 16)
+    found = values(Perturbation(), y.astype(np.float32))
+    expected = np.abs(np.diff(lengths)).mean() / lengths.mean()
+    assert found["jitter_local"] == pytest.approx(expected, rel=0.15)
+    decibels = np.abs(20 * np.diff(np.log10(heights))).mean()
+    assert found["shimmer_local_db"] == pytest.approx(decibels, rel=0.3)
+
+
 # The set by name
 
 
@@ -242,9 +274,9 @@ def test_functionals_through_cache_and_threads(tmp_path):
 
 @pytest.mark.real
 @pytest.mark.parametrize(("corpus", "every"), [("tess", 140), ("emodb", 25)])
-def test_pitch_and_harmonicity_are_praats(corpus, every):
+def test_pitch_harmonicity_jitter_and_formants_are_praats(corpus, every):
     parselmouth = pytest.importorskip("parselmouth")
-    apart, agree, ratios = [], [], []
+    apart, agree, ratios, jitters, formants = [], [], [], [], []
     for path in sorted(real_corpus(corpus).rglob("*.wav"))[::every]:
         y = load_audio(path, sr=SR)
         spectra = Spectra([y], SR, [str(path)])
@@ -261,8 +293,31 @@ def test_pitch_and_harmonicity_are_praats(corpus, every):
         heard = np.isfinite(hnr) & (hnr > -20)
         quality = _courses.voice(spectra, SHORT)[frames, 0]
         ratios.append([np.median(hnr[heard]), np.median(quality[heard])])
+        point_process = parselmouth.praat.call(sound, "To PointProcess (periodic, cc)", 60, 600)
+        jitters.append(
+            [
+                values(Perturbation(), y)["jitter_local"],
+                parselmouth.praat.call(
+                    point_process, "Get jitter (local)", 0, 0, 0.0001, 0.02, 1.3
+                ),
+            ]
+        )
+        burg = sound.to_formant_burg(time_step=0.016, maximum_formant=5500)
+        at = 0.016 * frames
+        formants.append(
+            np.concatenate(
+                [
+                    Formants(statistics=("median",)).transform([y])[0],
+                    [np.nanmedian([burg.get_value_at_time(k, t) for t in at]) for k in (1, 2, 3)],
+                ]
+            )
+        )
     semitones = np.abs(np.concatenate(apart))
     assert np.median(semitones) < 0.1
     assert np.mean(semitones > 2) < 0.04
     assert np.mean(np.concatenate(agree)) > 0.88
     assert np.corrcoef(np.transpose(ratios))[0, 1] > 0.7
+    assert np.corrcoef(np.transpose(jitters))[0, 1] > 0.5
+    for ours, theirs in zip(np.transpose(formants)[:3], np.transpose(formants)[3:], strict=True):
+        assert np.corrcoef(ours, theirs)[0, 1] > 0.8
+        assert np.median(np.abs(ours / theirs - 1)) < 0.06

@@ -1,5 +1,6 @@
 """Transformers from clips to numbers, and the union that computes them in one pass."""
 
+from sklearn_ser.features.articulation import Formants, Perturbation
 from sklearn_ser.features.rhythm import ModulationSpectrum, Rhythm
 from sklearn_ser.features.scaler import SequenceScaler
 from sklearn_ser.features.sequences import FrameFeatures, LogMelSpectrogram
@@ -14,11 +15,13 @@ __all__ = [
     "AudioFeatureUnion",
     "BarkSpectrum",
     "Chroma",
+    "Formants",
     "FrameFeatures",
     "LogMelSpectrogram",
     "Loudness",
     "MelSpectrogram",
     "ModulationSpectrum",
+    "Perturbation",
     "Pitch",
     "Rhythm",
     "SequenceScaler",
