@@ -1,4 +1,4 @@
-"""The published TESS systems, each as one command here: accuracy on a random split, seed by seed."""
+"""The published TESS systems, each as one command here: accuracy on a random split."""
 
 import json
 import statistics

@@ -1,0 +1,106 @@
+import json
+
+import joblib
+import numpy as np
+import pandas as pd
+import pytest
+from typer.testing import CliRunner
+
+from sklearn_ser.cli import app
+from sklearn_ser.exceptions import OptionError, UnfinishedError
+from sklearn_ser.runs import RunOptions, fit_run, read_options
+
+ALIKE = {"seconds", "seconds_fit", "run"}  # what two runs of the same fit may differ in
+
+
+def stop_at(epoch):
+    def tell(stage, done, total, detail):
+        if (stage, done) == ("epochs", epoch):
+            raise KeyboardInterrupt
+
+    return tell
+
+
+@pytest.fixture
+def options(little_corpus, tmp_path):
+    return RunOptions(
+        str(little_corpus),
+        clf="ann",
+        params={"clf__epochs": 5, "clf__hidden_layer_sizes": (8, 8)},
+        out=tmp_path / "broken",
+    )
+
+
+def test_a_broken_run_goes_on_and_ends_as_the_undisturbed_one(options, tmp_path):
+    whole = fit_run(RunOptions(**{**vars(options), "out": tmp_path / "whole"}))
+    with pytest.raises(UnfinishedError, match=r"fit --resume .*broken"):
+        fit_run(options, stop_at(3))
+    assert not options.out.exists()
+    told = read_options(options.out)
+    assert told.params == options.params
+    epochs = []
+    resumed = fit_run(told, lambda *told: epochs.append(told[1]), resume=True)
+    assert [n for n in epochs if n in (4, 5)] == [4, 5]
+    assert {k: v for k, v in resumed.items() if k not in ALIKE} == {
+        k: v for k, v in whole.items() if k not in ALIKE
+    }
+    histories = [
+        pd.read_csv(tmp_path / run / "history.csv").drop(columns="seconds")
+        for run in ("whole", "broken")
+    ]
+    pd.testing.assert_frame_equal(*histories)
+    assert {file.name for file in options.out.iterdir()} == {
+        file.name for file in (tmp_path / "whole").iterdir()
+    }
+
+
+def test_keras_finds_the_weights_of_the_pipeline(options):
+    fit_run(options)
+    import keras
+
+    model = keras.models.load_model(options.out / "best_model.keras")
+    network = joblib.load(options.out / "pipeline.joblib").named_steps["clf"].network_
+    for theirs, ours in zip(model.get_weights(), network.model.get_weights(), strict=True):
+        np.testing.assert_array_equal(theirs, ours)
+
+
+def test_what_was_left_unfinished_is_neither_overwritten_nor_forgotten(options, tmp_path):
+    with pytest.raises(UnfinishedError):
+        fit_run(options, stop_at(1))
+    with pytest.raises(OptionError, match="was left unfinished"):
+        fit_run(options)
+    with pytest.raises(OptionError, match="unfinished there: .*broken"):
+        read_options(tmp_path / "other")
+    hidden = tmp_path / ".broken.partial"
+    (hidden / "options.json").write_text("{}")
+    with pytest.raises(OptionError, match="cannot be read"):
+        read_options(options.out)
+
+
+def test_what_a_killed_run_left_without_a_checkpoint_is_cleared_away(options, tmp_path):
+    hidden = tmp_path / ".broken.partial"
+    hidden.mkdir()
+    (hidden / "half-written").touch()
+    fit_run(options)
+    assert json.loads((options.out / "metrics.json").read_text())["run"] == str(options.out)
+    assert not hidden.exists()
+    assert not (options.out / "half-written").exists()
+    with pytest.raises(OptionError, match="is finished"):
+        read_options(options.out)
+
+
+def test_a_folder_that_another_process_writes_is_left_alone(options, tmp_path):
+    fcntl = pytest.importorskip("fcntl")
+    hidden = tmp_path / ".broken.partial"
+    hidden.mkdir()
+    with open(hidden / ".lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with pytest.raises(OptionError, match="Another process is writing"):
+            fit_run(options)
+    assert hidden.exists()
+
+
+def test_resume_brings_its_options_with_it(tmp_path):
+    words = ["fit", "--resume", str(tmp_path / "run"), "--clf", "ann", "--seed", "1"]
+    told = CliRunner().invoke(app, words)
+    assert (told.exit_code, "leave out --clf, --seed" in told.stderr) == (2, True)
