@@ -7,7 +7,7 @@ import numpy as np
 from scipy.special import expit, softmax
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.calibration import CalibratedClassifierCV
-from sklearn.model_selection import StratifiedKFold
+from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 from sklearn.svm import SVC
 from sklearn.utils import compute_sample_weight
 from sklearn.utils.multiclass import check_classification_targets
@@ -76,7 +76,7 @@ class SVMClassifier(ClassifierMixin, BaseEstimator):
         self.calibrate = calibrate
         self.class_weight = class_weight
 
-    def fit(self, X, y, sample_weight=None):
+    def fit(self, X, y, sample_weight=None, groups=None):
         """Fit the machine, then its probabilities.
 
         Parameters
@@ -85,6 +85,9 @@ class SVMClassifier(ClassifierMixin, BaseEstimator):
         y : array-like of shape (n_clips,)
             Emotions.
         sample_weight : array-like of shape (n_clips,), default=None
+        groups : array-like of shape (n_clips,), default=None
+            Which clips belong together, such as a clip and its changed copies: the folds that
+            probabilities are fitted on never part them.
 
         Returns
         -------
@@ -97,14 +100,17 @@ class SVMClassifier(ClassifierMixin, BaseEstimator):
         weights = _check_sample_weight(sample_weight, X) * compute_sample_weight(
             self.class_weight, y
         )
-        X, y, weights = X[weights != 0], y[weights != 0], weights[weights != 0]
+        kept = weights != 0
+        groups = np.arange(len(y)) if groups is None else np.asarray(groups)
+        X, y, weights, groups = X[kept], y[kept], weights[kept], groups[kept]
         self.classes_, counts = np.unique(y, return_counts=True)
         if len(self.classes_) < 2:
             raise ValueError(
                 f"Only one class is in the training data, '{self.classes_[0]}': two are needed."
             )
         svc = SVC(C=self.C, gamma=self.gamma, kernel=self.kernel)
-        n_folds = min(5, counts.min())
+        alone = len(np.unique(groups)) == len(groups)
+        n_folds = min(5, *(len(np.unique(groups[y == emotion])) for emotion in self.classes_))
         self.calibrated_ = bool(self.calibrate and n_folds >= 2)
         if self.calibrate and not self.calibrated_:
             warnings.warn(
@@ -115,8 +121,10 @@ class SVMClassifier(ClassifierMixin, BaseEstimator):
             )
         if self.calibrated_:
             # Corpora are sorted by speaker: unshuffled folds would each hold out a speaker's part.
-            folds = StratifiedKFold(n_folds, shuffle=True, random_state=0)
-            self.estimator_ = CalibratedClassifierCV(svc, cv=folds, ensemble=False)
+            kind = StratifiedKFold if alone else StratifiedGroupKFold
+            folds = kind(n_folds, shuffle=True, random_state=0)
+            cv = folds if alone else list(folds.split(X, y, groups))
+            self.estimator_ = CalibratedClassifierCV(svc, cv=cv, ensemble=False)
         else:
             self.estimator_ = svc
         self.estimator_.fit(X, y, sample_weight=weights)

@@ -168,7 +168,7 @@ ORDER = [
     {"decoding"},
     {"audio", "blocks", "degradations"},
     {"features"},
-    {"classifiers", "networks", "temperature"},
+    {"classifiers", "networks", "temperature", "augmentation"},
     {"pipelines"},
     {"evaluation", "search", "quality"},
     {"onnx_models"},

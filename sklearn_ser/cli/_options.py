@@ -140,6 +140,15 @@ RefitOption = Annotated[
     bool,
     typer.Option("--refit", help="Fit on every clip once the scores are taken, and save that."),
 ]
+AugmentOption = Annotated[
+    str | None,
+    typer.Option(
+        help="Train with changed copies of the training clips too, one for each of noise, gain, "
+        "room, speed and pitch that is named (joined by commas). Other clips stay as they are.",
+        metavar="LIST",
+        show_default=False,
+    ),
+]
 CalibrateOption = Annotated[
     bool,
     typer.Option(

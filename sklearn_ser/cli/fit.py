@@ -8,6 +8,7 @@ import typer
 
 from sklearn_ser.cli._app import JsonOption, command, notice, print_json
 from sklearn_ser.cli._options import (
+    AugmentOption,
     CacheOption,
     CalibrateOption,
     ClfOption,
@@ -55,6 +56,7 @@ def fit(
     on_error: OnErrorOption = "stop",
     refit: RefitOption = False,
     calibrate: CalibrateOption = False,
+    augment: AugmentOption = None,
     cache: CacheOption = None,
     no_cache: NoCacheOption = False,
     scheduler: SchedulerOption = None,
@@ -106,6 +108,7 @@ def fit(
             on_error=on_error,
             refit=refit,
             calibrate=calibrate,
+            augment=augment,
             cache=choose_cache(cache, no_cache),
             folds=parse_folds(folds),
         )

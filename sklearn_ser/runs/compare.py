@@ -143,7 +143,7 @@ def _compare_split(
         pipeline = pipelines[options.clf]
         theirs = corpora[feature_setting(pipeline)]
         folds = divide_run(theirs.table, options)
-        _, found, learned = fit_folds(pipeline, theirs, folds, tell, _fit)
+        _, found, learned = fit_folds(pipeline, theirs, folds, tell, partial(_fit, options=options))
         answers[options.clf] = found
         metrics = score_answers(theirs, folds, found, learned, options.seed)
         rows.append(_describe_row(options, pipeline, metrics, found))

@@ -12,6 +12,8 @@ from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 from threadpoolctl import threadpool_limits
 
+from sklearn_ser.augmentation import augmented_features, parse_augment
+from sklearn_ser.classifiers import SVMClassifier
 from sklearn_ser.corpora import load_data
 from sklearn_ser.evaluation import Parts, importance, pool_importance
 from sklearn_ser.networks import NetworkClassifier
@@ -82,6 +84,7 @@ def fit_run(
 
 def _make_pipeline(options: RunOptions) -> Pipeline:
     check_on_error(options.on_error)
+    parse_augment(options.augment)
     pipeline = make_pipeline(
         options.clf,
         options.features,
@@ -114,7 +117,7 @@ def _fit_and_write(
     def fit(pipeline: Pipeline, corpus: RunCorpus, parts: Parts, progress: Progress) -> Pipeline:
         # Fits follow each other in the same order when a run goes on.
         checkpoint = folder / f"checkpoint-{next(numbers)}.npz"
-        return _fit(pipeline, corpus, parts, progress, options.calibrate, checkpoint)
+        return _fit(pipeline, corpus, parts, progress, options, checkpoint)
 
     def fit_fold(
         pipeline: Pipeline, corpus: RunCorpus, parts: Parts, progress: Progress
@@ -166,7 +169,7 @@ def _fit(
     corpus: RunCorpus,
     parts: Parts,
     progress: Progress,
-    calibrate: bool = False,
+    options: RunOptions,
     checkpoint: Path | None = None,
 ) -> Pipeline:
     """Fit scaler and classifier on the training part, a temperature on the validation part.
@@ -175,7 +178,8 @@ def _fit(
     """
     X, y = corpus.matrix, corpus.emotions
     scale, clf = clone(pipeline.named_steps["scale"]), clone(pipeline.named_steps["clf"])
-    X_train = scale.fit_transform(X[parts.train])
+    X_train, y_train = _training_rows(pipeline, corpus, parts, options, progress)
+    X_train = scale.fit_transform(X_train)
     if isinstance(clf, NetworkClassifier):
         how: dict[str, Any] = {
             "on_epoch": lambda row: _tell_epoch(row, clf.epochs, progress),
@@ -186,18 +190,35 @@ def _fit(
             how["validation_data"] = (X_validation, y[parts.validation])
         else:
             clf.set_params(validation_fraction=0)
-        clf.fit(X_train, y[parts.train], **how)
+        clf.fit(X_train, y_train, **how)
     else:
         progress("fit", 0, 1, "")
         # Two BLAS threads on two busy cores can take a minute for what one does in a second.
         with threadpool_limits(1, user_api="blas"):
-            clf.fit(X_train, y[parts.train])
+            together = np.tile(np.arange(len(parts.train)), len(y_train) // len(parts.train))
+            groups = {"groups": together} if isinstance(clf, SVMClassifier) else {}
+            clf.fit(X_train, y_train, **groups)
         progress("fit", 1, 1, "")
-    if calibrate:
+    if options.calibrate:
         rows = parts.validation
         scaled = TemperatureScaledClassifier(clone(clf))
         clf = scaled.calibrate(clf, scale.transform(X[rows]), y[rows])
     return with_tail(pipeline, scale, clf)
+
+
+def _training_rows(
+    pipeline: Pipeline, corpus: RunCorpus, parts: Parts, options: RunOptions, progress: Progress
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return features and emotions of the training clips, and of changed copies if asked for."""
+    X, y = corpus.matrix[parts.train], corpus.emotions[parts.train]
+    names = parse_augment(options.augment)
+    if not names:
+        return X, y
+    progress("features", 0, 1, "of changed copies")
+    paths = corpus.table["path"].iloc[parts.train].tolist()
+    copies = augmented_features(pipeline, paths, names, options.seed)
+    progress("features", 1, 1, "of changed copies")
+    return np.concatenate([X, copies]), np.tile(y, 1 + len(names))
 
 
 def _refit(

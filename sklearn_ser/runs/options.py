@@ -27,6 +27,7 @@ class RunOptions:
     on_error: str = "stop"
     refit: bool = False
     calibrate: bool = False
+    augment: str | None = None  # names joined by commas
     cache: Path | None = None
     folds: int | str | None = None  # how many, or "all"; None is one test part
 

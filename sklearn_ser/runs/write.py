@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from sklearn.pipeline import Pipeline
 
+from sklearn_ser.augmentation import parse_augment
 from sklearn_ser.evaluation import Parts, calibration, details
 from sklearn_ser.evaluation.figures import draw_confusion_matrix, draw_training_curves
 from sklearn_ser.evaluation.report import Evidence, write_report
@@ -195,6 +196,7 @@ def _describe_run(
         "audit": _shorten(metrics["audit"]),
         "refit": options.refit,
         "calibrated": options.calibrate,
+        "augmented": parse_augment(options.augment),
     } | ({"search": metrics["search"]} if "search" in metrics else {})
 
 
