@@ -404,6 +404,8 @@ def test_importance_exchanges_a_group_as_one():
         ("frames", {"mfcc": 40, "chroma": 12, "contrast": 7}),
         ("logmel", 6),
         ("contrast", 6),
+        ("correlations", 6),
+        ("loudness", 4),
     ],
 )
 def test_groups_of_features(features, groups):

@@ -14,7 +14,8 @@ __all__ = ["feature_groups", "importance_by_group", "pool_importance"]
 
 MOST_CLIPS = {2: 300, 3: 100}  # by the dimensions of X: networks over sequences take their time
 N_REPEATS = 5
-N_BLOCKS = 6  # into so many a feature that stands alone is divided
+N_BLOCKS = 6  # into so many a feature that stands alone is divided,
+MOST_KINDS = 10  # unless it holds a few kinds of numbers that have names of their own
 
 
 def feature_groups(pipeline: Pipeline) -> dict[str, np.ndarray]:
@@ -28,9 +29,9 @@ def feature_groups(pipeline: Pipeline) -> dict[str, np.ndarray]:
     Returns
     -------
     groups : dict of str to ndarray of int
-        Columns by the name of their feature. A feature that stands alone is divided: frames in
-        MFCC, chroma and contrast, others in a few blocks of neighbours, named by the first and the
-        last of them.
+        Columns by the name of their feature. A feature that stands alone is divided: by the
+        names of what is in it where these are few (frames in MFCC, chroma and contrast), else in a
+        few blocks of neighbours, named by the first and the last of them.
 
     Examples
     --------
@@ -47,8 +48,9 @@ def feature_groups(pipeline: Pipeline) -> dict[str, np.ndarray]:
         for kind, transformer, _ in union._iter()
         for name in transformer.get_feature_names_out()
     ]
-    for labels in zip(*names, strict=True):  # by transformer; one alone by what is in it
-        if len(set(labels)) > 1:
+    by_feature, by_content = zip(*names, strict=True)
+    for labels, most in [(by_feature, len(names)), (by_content, MOST_KINDS)]:
+        if 1 < len(set(labels)) <= most:
             return {
                 name: np.flatnonzero(np.array(labels) == name) for name in dict.fromkeys(labels)
             }
