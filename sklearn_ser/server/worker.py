@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import sklearn
 from threadpoolctl import threadpool_limits
 
 from sklearn_ser.decoding import AudioSettings, open_source
@@ -48,6 +49,8 @@ def start(model: Path, trust: bool, abstain_below: float, limits: Limits) -> Non
     except ImportError:  # not on Windows
         pass
     threadpool_limits(1)
+    # Features are looked at before a classifier sees them: to look again takes a millisecond.
+    sklearn.set_config(assume_finite=True, skip_parameter_validation=True)
     _worker["predictor"] = load_predictor(model, trust=trust, abstain_below=abstain_below)
     _worker["limits"] = limits
     # Decoders write about each bad file there: strangers could fill a log, or a pipe nobody reads.
