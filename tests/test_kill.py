@@ -77,6 +77,7 @@ def test_predict(model, little_corpus, tmp_path):
     print(f"\npredict: {N_KILLS} kills, {n_resumed} of them left something to go on with")
 
 
+@pytest.mark.skipif(N_KILLS == 1, reason="set SKLEARN_SER_KILLS; test_cache.py has a quick one")
 @pytest.mark.parametrize("cache", ["--no-cache", "--cache"])
 def test_features(little_corpus, tmp_path, cache):
     corpus = tmp_path / "corpus"

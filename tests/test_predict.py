@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 import soundfile
 import soxr
+from sklearn.base import BaseEstimator, ClassifierMixin
 
 from sklearn_ser import load_pipeline, make_pipeline, save_pipeline
 from sklearn_ser.exceptions import CorpusError, OptionError
@@ -191,9 +192,21 @@ def test_training_clips_need_no_warning(model, clips):
     assert [row["warning"] for row in rows] == [None] * len(clips)
 
 
+class Even(ClassifierMixin, BaseEstimator):
+    """A classifier of sequences that finds all emotions as probable."""
+
+    def fit(self, X, y):
+        self.classes_ = np.unique(y)
+        return self
+
+    def predict_proba(self, X):
+        assert X.ndim == 3
+        return np.full((len(X), len(self.classes_)), 1 / len(self.classes_))
+
+
 def test_the_training_range_of_sequences(clips):
     labels = [path.split("/")[-2] for path in clips]
-    pipe = make_pipeline("cnn", "logmel", clf__epochs=1).fit(clips, labels)
+    pipe = make_pipeline(Even(), "logmel").fit(clips, labels)
     from sklearn_ser.pipelines import extract_features
 
     matrix, _ = extract_features(pipe, clips)

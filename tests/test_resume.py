@@ -69,7 +69,7 @@ def test_what_was_left_unfinished_is_neither_overwritten_nor_forgotten(options, 
         fit_run(options, stop_at(1))
     with pytest.raises(OptionError, match="was left unfinished"):
         fit_run(options)
-    with pytest.raises(OptionError, match="unfinished there: .*broken"):
+    with pytest.raises(OptionError, match=r"unfinished there: .*broken"):
         read_options(tmp_path / "other")
     hidden = tmp_path / ".broken.partial"
     (hidden / "options.json").write_text("{}")
