@@ -335,7 +335,13 @@ def test_mistakes(little_corpus, tmp_path, monkeypatch, words, message):
     assert not (tmp_path / "t.csv").exists()
 
 
-def test_the_command_line_uses_the_cache(little_corpus, tmp_path, decoded):
+def test_the_command_line_uses_the_cache(little_corpus, tmp_path, decoded, monkeypatch):
+    from sklearn_ser.evaluation import report
+    from sklearn_ser.runs import write
+
+    # Report and card decode a few clips once more, to show and to describe them.
+    monkeypatch.setattr(report, "clip_reader", lambda pipeline: lambda path: None)
+    monkeypatch.setattr(write, "describe_training", lambda *_: {})
     how = ("--data", little_corpus, "--features", "mfcc", "--json")
     run("fit", *how, "--out", tmp_path / "a")
     assert len(decoded) == 24

@@ -239,7 +239,7 @@ def test_skops_cannot_smuggle_a_function(fitted, tmp_path):
 def test_what_cannot_be_saved(fitted, tmp_path):
     from sklearn.linear_model import LogisticRegression
 
-    with pytest.raises(ModelError, match=r"ends in \.joblib or \.skops"):
+    with pytest.raises(ModelError, match=r"ends in \.joblib, \.skops or \.onnx"):
         save_pipeline(fitted, tmp_path / "x.pkl")
     with pytest.raises(ModelError, match="call fit first"):
         save_pipeline(make_pipeline(), tmp_path / "x.joblib")

@@ -14,6 +14,9 @@ __all__ = ["Clips", "Plan", "train"]
 # Batches run in one call from Python into TensorFlow; more gained nothing, one costs a quarter.
 _STEPS_PER_CALL = 16
 
+# No network that has learned anything has weights like that; some kernels keep its loss finite.
+_LARGEST_WEIGHT = 1e6
+
 
 class Clips(NamedTuple):
     """Some clips as a network takes them.
@@ -70,7 +73,7 @@ def train(
     Raises
     ------
     ValueError
-        If the loss is not a finite number any more.
+        If training diverged: loss or weights have left all bounds.
     """
     keras, tf = load_keras()
     model.compile(
@@ -97,7 +100,8 @@ def train(
             shuffle=False,  # the batches shuffle themselves
             verbose=0,
         )
-    if not np.isfinite(keeper.rows[-1]["loss"]):
+    largest = max(np.abs(weights).max() for weights in model.get_weights())
+    if not (np.isfinite(keeper.rows[-1]["loss"]) and largest < _LARGEST_WEIGHT):
         raise ValueError(
             f"Training diverged: the loss is {keeper.rows[-1]['loss']} after epoch "
             f"{len(keeper.rows)}. Lower learning_rate={plan.learning_rate}."
