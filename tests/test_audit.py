@@ -157,13 +157,13 @@ def test_a_planted_duplicate(little_corpus, tmp_path):
 
 def test_a_planted_peek_of_the_fit(little_corpus, tmp_path, monkeypatch):
     """Somebody fits on every clip and scores on some of them."""
-    fit = runs_fit._fit
+    fit = runs_fit.fit_parts
 
     def peek(pipeline, corpus, parts, *how):
         everything = np.arange(len(corpus.table))
         return fit(pipeline, corpus, Parts(everything, NONE, NONE, "random", None), *how)
 
-    monkeypatch.setattr(runs_fit, "_fit", peek)
+    monkeypatch.setattr(runs_fit, "fit_parts", peek)
     how = ("--data", little_corpus, "--features", "mfcc", "--out", tmp_path / "r")
     for clf in ("logreg", "rf", "svm"):
         assert "looked at the test part" in run("fit", "--clf", clf, *how, code=1)[1]

@@ -18,7 +18,7 @@ from sklearn_ser.exceptions import OptionError
 from sklearn_ser.pipelines import drop_failures, extract_features
 from sklearn_ser.runs.checksums import byte_checksums
 from sklearn_ser.runs.corpus import RunCorpus, feature_setting
-from sklearn_ser.runs.fit import _fit, _make_pipeline
+from sklearn_ser.runs.fit import fit_parts, pipeline_of
 from sklearn_ser.runs.folder import new_folder, writing
 from sklearn_ser.runs.folds import Answers, audit_run, divide_run, fit_folds, score_answers
 from sklearn_ser.runs.options import Progress, RunOptions, data_name, silent
@@ -62,7 +62,7 @@ def compare_run(
             raise OptionError(f"{kind} {','.join(names)}: name at least one, and each once.")
     progress = on_progress or silent
     each = [replace(options, clf=clf) for clf in clfs]
-    pipelines = {one.clf: _make_pipeline(one) for one in each}
+    pipelines = {one.clf: pipeline_of(one) for one in each}
     table = load_data(options.data)
     for split in splits:  # what is wrong with a split is said before the work of extraction
         divide_run(table, replace(each[0], split=split))
@@ -143,7 +143,9 @@ def _compare_split(
         pipeline = pipelines[options.clf]
         theirs = corpora[feature_setting(pipeline)]
         folds = divide_run(theirs.table, options)
-        _, found, learned = fit_folds(pipeline, theirs, folds, tell, partial(_fit, options=options))
+        _, found, learned = fit_folds(
+            pipeline, theirs, folds, tell, partial(fit_parts, options=options)
+        )
         answers[options.clf] = found
         metrics = score_answers(theirs, folds, found, learned, options.seed)
         rows.append(_describe_row(options, pipeline, metrics, found))

@@ -38,7 +38,7 @@ from sklearn_ser.runs.resume import forget_options, write_options
 from sklearn_ser.runs.write import write_run
 from sklearn_ser.temperature import TemperatureScaledClassifier
 
-__all__ = ["fit_run"]
+__all__ = ["fit_and_write", "fit_parts", "fit_run", "pipeline_of", "run_name"]
 
 
 def fit_run(
@@ -70,19 +70,20 @@ def fit_run(
     """
     started = time.perf_counter()
     progress = on_progress or silent
-    pipeline = _make_pipeline(options)
+    pipeline = pipeline_of(options)
     table = load_data(options.data)
     divide_run(table, options)  # what is wrong with the split is said before the work of extraction
-    with new_folder(options.out, _run_name(options), go_on=resume) as (folder, out):
+    with new_folder(options.out, run_name(options), go_on=resume) as (folder, out):
         corpus = read_corpus(pipeline, table, options, progress)
         folds = divide_run(corpus.table, options)
         audit = audit_run(corpus, folds)
-        return _fit_and_write(
+        return fit_and_write(
             pipeline, corpus, folds, audit, options, folder, out, progress, started
         )
 
 
-def _make_pipeline(options: RunOptions) -> Pipeline:
+def pipeline_of(options: RunOptions) -> Pipeline:
+    """Return the pipeline that a run's options describe, not yet fitted."""
     check_on_error(options.on_error)
     parse_augment(options.augment)
     pipeline = make_pipeline(
@@ -96,7 +97,7 @@ def _make_pipeline(options: RunOptions) -> Pipeline:
     return pipeline
 
 
-def _fit_and_write(
+def fit_and_write(
     pipeline: Pipeline,
     corpus: RunCorpus,
     folds: Sequence[Parts],
@@ -117,7 +118,7 @@ def _fit_and_write(
     def fit(pipeline: Pipeline, corpus: RunCorpus, parts: Parts, progress: Progress) -> Pipeline:
         # Fits follow each other in the same order when a run goes on.
         checkpoint = folder / f"checkpoint-{next(numbers)}.npz"
-        return _fit(pipeline, corpus, parts, progress, options, checkpoint)
+        return fit_parts(pipeline, corpus, parts, progress, options, checkpoint)
 
     def fit_fold(
         pipeline: Pipeline, corpus: RunCorpus, parts: Parts, progress: Progress
@@ -164,7 +165,7 @@ def _fit_and_write(
         )
 
 
-def _fit(
+def fit_parts(
     pipeline: Pipeline,
     corpus: RunCorpus,
     parts: Parts,
@@ -244,5 +245,6 @@ def _tell_epoch(row: dict, epochs: int, progress: Progress) -> None:
     progress("epochs", row["epoch"], epochs, detail)
 
 
-def _run_name(options: RunOptions) -> str:
+def run_name(options: RunOptions) -> str:
+    """Return what to call a run, before the time."""
     return f"{options.clf}-{data_name(options.data)}"

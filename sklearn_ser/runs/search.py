@@ -17,7 +17,7 @@ from sklearn_ser.evaluation.splits import groups_of
 from sklearn_ser.exceptions import CorpusError
 from sklearn_ser.pipelines import RECIPES, extract_features, set_pipeline_params
 from sklearn_ser.runs.corpus import RunCorpus, feature_setting, read_corpus
-from sklearn_ser.runs.fit import _fit_and_write, _make_pipeline, _run_name
+from sklearn_ser.runs.fit import fit_and_write, pipeline_of, run_name
 from sklearn_ser.runs.folder import new_folder
 from sklearn_ser.runs.folds import Tried, audit_run, divide_run
 from sklearn_ser.runs.options import Progress, RunOptions, silent
@@ -76,7 +76,7 @@ def search_run(
     table = load_data(options.data)
     divide_run(table, options)  # what is wrong with the split is said before the work of extraction
     search = _Search(options, how, progress)
-    with new_folder(options.out, _run_name(options)) as (folder, out):
+    with new_folder(options.out, run_name(options)) as (folder, out):
         corpus = search.read(table)
         folds = divide_run(corpus.table, options)
         audit = audit_run(corpus, folds)
@@ -85,17 +85,15 @@ def search_run(
             rows = np.arange(len(corpus.table))
         result, by = search.search(corpus.table, corpus.emotions, rows)
         result.cv_results.to_csv(folder / "cv_results.csv", index=False)
-        draw_search(
-            result.cv_results, folder / "search.png", f"{_run_name(options)}, folds by {by}"
-        )
+        draw_search(result.cv_results, folder / "search.png", f"{run_name(options)}, folds by {by}")
         best = replace(options, params={**options.params, **result.best_params})
-        pipeline = _make_pipeline(best)
+        pipeline = pipeline_of(best)
         corpus.matrix = search.matrix_of(pipeline)
         told = _describe(result, by, how)
         tried = Tried(told, search.matrix_of)
         if how.nested:
             tried = Tried(told | {"nested": search.nested}, search.matrix_of, search.choose)
-        return _fit_and_write(
+        return fit_and_write(
             pipeline, corpus, folds, audit, best, folder, out, progress, started, tried
         )
 
@@ -105,7 +103,7 @@ class _Search:
 
     def __init__(self, options: RunOptions, how: SearchOptions, progress: Progress):
         self.options, self.how, self.progress = options, how, progress
-        self.pipeline = _make_pipeline(options)
+        self.pipeline = pipeline_of(options)
         self.grid = how.grid or RECIPES[options.clf].grid
         self.nested: list[dict[str, Any]] = []
         self._matrices: dict[str, np.ndarray] = {}
