@@ -65,9 +65,9 @@ ESTIMATORS = [
     SpeakerNormalizer("global"),
     # Small networks show the manners, in one epoch where learning is not what is checked.
     ANNClassifier(epochs=1),
-    CNNClassifier((8,), dense_units=(8,), dropout=0, learning_rate=0.02, epochs=25),
-    LSTMClassifier(8, dense_units=(), dropout=0, learning_rate=0.05, epochs=25),
-    CNNLSTMClassifier((8,), units=8, dense_units=(), dropout=0, learning_rate=0.02, epochs=25),
+    CNNClassifier((8,), dense_units=(8,), dropout=0, learning_rate=0.02, epochs=8),
+    LSTMClassifier(8, dense_units=(), dropout=0, learning_rate=0.05, epochs=5),
+    CNNLSTMClassifier((8,), units=8, dense_units=(), dropout=0, learning_rate=0.02, epochs=8),
 ]
 
 # Where one epoch does not teach enough for what a check asks.
