@@ -212,7 +212,8 @@ def read_onnx(data: bytes, name: str) -> Pipeline:
         clf: BaseEstimator = ONNXClassifier(data, classes)
         clf._running = session
         features = [
-            (step, FEATURES[kind](**_decode(params))) for step, kind, params in metadata["features"]
+            (step, _PORTABLE[kind](**_decode(params)))
+            for step, kind, params in metadata["features"]
         ]
         union = AudioFeatureUnion(features, transformer_weights=metadata["weights"])
         audio = AudioLoader(**_decode(metadata["audio"]))
@@ -229,13 +230,17 @@ def read_onnx(data: bytes, name: str) -> Pipeline:
     return Pipeline(steps)
 
 
+# A stranger's file must not name a folder of this machine, or a checkpoint to download.
+_PORTABLE = {name: kind for name, kind in FEATURES.items() if name != "embedding"}
+
+
 def _feature_name(transformer: BaseEstimator) -> str:
-    for name, kind in FEATURES.items():
+    for name, kind in _PORTABLE.items():
         if type(transformer) is kind:
             return name
     raise ModelError(
-        f"{type(transformer).__name__} is not one of this package's features, so the .onnx file "
-        "could not build it again: save as .joblib."
+        f"{type(transformer).__name__} is not one of the features that an .onnx file can "
+        "build again: save as .joblib."
     )
 
 

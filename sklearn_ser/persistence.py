@@ -26,7 +26,7 @@ from sklearn.pipeline import Pipeline
 
 import sklearn_ser
 from sklearn_ser.exceptions import ModelError, OutputError, SerError
-from sklearn_ser.features import AudioFeatureUnion
+from sklearn_ser.features import AudioFeatureUnion, PretrainedEmbedding
 from sklearn_ser.networks import NetworkClassifier
 from sklearn_ser.onnx_models import read_onnx, to_onnx
 from sklearn_ser.temperature import bare_classifier
@@ -292,6 +292,11 @@ def describe_pipeline(pipeline: Pipeline) -> dict:
             f"{type(steps['clf']).__name__} gives no probabilities, which predictions are made of: "
             "wrap it in CalibratedClassifierCV."
         )
+    checkpoints = {
+        name: transformer.checksum()
+        for name, transformer in steps["features"].transformer_list
+        if isinstance(transformer, PretrainedEmbedding)
+    }
     return {
         "card_format": CARD_FORMAT,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -302,6 +307,7 @@ def describe_pipeline(pipeline: Pipeline) -> dict:
         "n_features": len(steps["features"].get_feature_names_out()),
         "sampling_rate": int(steps["audio"].sr),
         "resampler": steps["audio"].res_type,
+        **({"checkpoints": checkpoints} if checkpoints else {}),
         "versions": _versions(),
     }
 

@@ -31,6 +31,7 @@ from sklearn_ser.features import (
     ModulationSpectrum,
     Perturbation,
     Pitch,
+    PretrainedEmbedding,
     Rhythm,
     SequenceScaler,
     SpectralContrast,
@@ -79,6 +80,7 @@ FEATURES: dict[str, type[BaseEstimator]] = {
     "modulation": ModulationSpectrum,
     "formants": Formants,
     "perturbation": Perturbation,
+    "embedding": PretrainedEmbedding,
 }
 
 _TWELVE = (
@@ -205,8 +207,8 @@ def make_pipeline(
         voices never heard before) or its parts, or of sequences, logmel and frames (as one string:
         joined by commas), or transformers of this package; `None` takes the recipe's own.
     sr : int, default=None
-        Sampling rate for loader and features, in Hz; `None` means 16000 with functionals and
-        22050 otherwise.
+        Sampling rate for loader and features, in Hz; `None` means 16000 with functionals or
+        embedding and 22050 otherwise.
     n_jobs : int, default=None
         Batches of clips to extract at once.
     random_state : int, RandomState or None, default=None
@@ -274,9 +276,13 @@ def _listed(features: str | BaseEstimator | Sequence[str | BaseEstimator]) -> li
 
 
 def _rate_for(features: Sequence) -> int:
-    """Return the sampling rate of the feature sets among some features, or the usual one."""
-    names = [name for name in features if isinstance(name, str)]
-    return next((FEATURE_SETS[name].sr for name in names if name in FEATURE_SETS), 22050)
+    """Return the sampling rate that one of some features was made for, or the usual one."""
+    for feature in features:
+        if isinstance(feature, str) and feature in FEATURE_SETS:
+            return FEATURE_SETS[feature].sr
+        if feature == "embedding" or isinstance(feature, PretrainedEmbedding):
+            return PretrainedEmbedding().sr
+    return 22050
 
 
 def _make_union(features: Sequence, sr: int, n_jobs: int | None) -> AudioFeatureUnion:

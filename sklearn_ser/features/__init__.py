@@ -1,6 +1,7 @@
 """Transformers from clips to numbers, and the union that computes them in one pass."""
 
 from sklearn_ser.features.articulation import Formants, Perturbation
+from sklearn_ser.features.embeddings import PretrainedEmbedding
 from sklearn_ser.features.rhythm import ModulationSpectrum, Rhythm
 from sklearn_ser.features.scaler import SequenceScaler
 from sklearn_ser.features.sequences import FrameFeatures, LogMelSpectrogram
@@ -23,6 +24,7 @@ __all__ = [
     "ModulationSpectrum",
     "Perturbation",
     "Pitch",
+    "PretrainedEmbedding",
     "Rhythm",
     "SequenceScaler",
     "SpeakerNormalizer",

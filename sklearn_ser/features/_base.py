@@ -53,6 +53,10 @@ class ClipTransformer(TransformerMixin, BaseEstimator):
     def compute(self, spectra: Spectra) -> np.ndarray:
         """Return the features of some clips, of shape (n_clips, ...), from what all share."""
 
+    def content(self) -> bytes:
+        """Return what decides the numbers beside parameters and code, such as a file's checksum."""
+        return b""
+
     def fit(self, X, y=None):
         """Check the parameters and X; nothing is learned and nothing is decoded.
 

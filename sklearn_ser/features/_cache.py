@@ -171,13 +171,14 @@ def code_version() -> str:
 
 
 def describe_setting(transformer) -> bytes | None:
-    """Return all that decides what a transformer computes: class, parameters and code.
+    """Return all that decides what a transformer computes: class, parameters, content, code.
 
     `None` for a class of somebody else's whose code cannot be found: nothing is kept of it.
     """
     kind = type(transformer)
     parameters = sorted(transformer.get_params().items())
     setting = f"{kind.__module__}.{kind.__qualname__} {parameters!r} {code_version()}".encode()
+    setting += transformer.content()
     if kind.__module__.partition(".")[0] == __name__.partition(".")[0]:
         return setting
     try:
