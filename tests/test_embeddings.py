@@ -45,6 +45,7 @@ def write_checkpoint(folder, kind="wav2vec2", seed=0, rate=16000):
         conv_stride=(20, 16),
         num_conv_pos_embeddings=8,
         num_conv_pos_embedding_groups=2,
+        initializer_range=0.3,
     )
     getattr(transformers, f"{KINDS[kind]}Model")(config).save_pretrained(folder)
     transformers.Wav2Vec2FeatureExtractor(sampling_rate=rate).save_pretrained(folder)

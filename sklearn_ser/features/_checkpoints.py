@@ -24,7 +24,7 @@ RATE = 16000  # Hz, of all these models
 KINDS = ("wav2vec2", "hubert", "wavlm")
 CONFIG, EXTRACTOR, WEIGHTS = "config.json", "preprocessor_config.json", "*.safetensors"
 
-_HUB_NAME = re.compile(r"[\w.-]+(/[\w.-]+)?")
+_HUB_NAME = re.compile(r"\w[\w.-]*(/\w[\w.-]*)?")
 _NOT_NEEDED = {"masked_spec_embed"}  # what hides frames in training alone
 _ONE_AT_A_TIME = Lock()  # PyTorch spreads one clip over the cores by itself
 

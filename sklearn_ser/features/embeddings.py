@@ -13,7 +13,7 @@ from sklearn_ser.exceptions import AudioError, OptionError
 from sklearn_ser.features import _checkpoints
 from sklearn_ser.features._base import ClipTransformer, numbered
 from sklearn_ser.features._checkpoints import RATE
-from sklearn_ser.features._spectrum import Spectra
+from sklearn_ser.features._spectrum import STFT, Spectra
 
 __all__ = ["PretrainedEmbedding"]
 
@@ -129,6 +129,10 @@ class PretrainedEmbedding(ClipTransformer):
                 f"PretrainedEmbedding has sr={self.sr}, and its models hear {RATE} Hz only: "
                 f"set sr={RATE} for loader and features, as make_pipeline does by itself."
             )
+
+    def _stft(self) -> STFT:
+        """Return the setting of the spectrum that a clip's quality is measured on."""
+        return STFT(512, 256, 512, "hann", True, "constant")
 
     def _folder(self):
         self.check_settings_once()
