@@ -31,6 +31,7 @@ from sklearn_ser import (
     ModulationSpectrum,
     Perturbation,
     Pitch,
+    PretrainedEmbedding,
     Rhythm,
     SequenceScaler,
     SpeakerNormalizer,
@@ -120,7 +121,9 @@ def eager_tensorflow():
     tensorflow.config.run_functions_eagerly(False)
 
 
-@pytest.mark.parametrize("estimator", [*ESTIMATORS, AudioLoader()], ids=lambda e: type(e).__name__)
+@pytest.mark.parametrize(
+    "estimator", [*ESTIMATORS, AudioLoader(), PretrainedEmbedding()], ids=lambda e: type(e).__name__
+)
 def test_parameters_are_constrained_and_documented(estimator):
     parameters = set(estimator._get_param_names())
     if not isinstance(estimator, AudioFeatureUnion):  # scikit-learn validates a union otherwise

@@ -23,6 +23,7 @@ from sklearn_ser import (
 )
 from sklearn_ser.cli import app
 from sklearn_ser.exceptions import AudioError, ModelError, OptionError, SerError
+from sklearn_ser.features import _checkpoints
 from sklearn_ser.features._cache import describe_setting
 from tests.conftest import voice
 
@@ -186,6 +187,13 @@ def test_missing_model(name, mend, monkeypatch, tmp_path):
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
     with pytest.raises(ModelError, match=mend):
         PretrainedEmbedding(name).transform(CLIPS)
+
+
+def test_missing_libraries(checkpoint, monkeypatch):
+    _checkpoints._load.cache_clear()
+    monkeypatch.setitem(sys.modules, "torch", None)
+    with pytest.raises(OptionError, match=r"sklearn-ser\[embeddings\]"):
+        PretrainedEmbedding(checkpoint).transform(CLIPS)
 
 
 def damage(folder, how):
