@@ -8,13 +8,27 @@ from sklearn.svm import SVC
 from sklearn_ser import SVMClassifier
 
 
-def test_calibrated_is_scikit_learns():
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_calibrated_is_scikit_learns(n_classes):
     X, y = load_iris(return_X_y=True)
+    X, y = X[y < n_classes], y[y < n_classes]
     folds = StratifiedKFold(5, shuffle=True, random_state=0)
     theirs = CalibratedClassifierCV(SVC(C=3, gamma=0.1), cv=folds, ensemble=False).fit(X, y)
     ours = SVMClassifier(C=3, gamma=0.1).fit(X, y)
-    np.testing.assert_allclose(ours.predict_proba(X), theirs.predict_proba(X))
+    for clips in (X, X[:1], 100 * X):
+        np.testing.assert_allclose(ours.predict_proba(clips), theirs.predict_proba(clips))
     assert ours.calibrated_
+
+
+def test_where_no_emotion_is_likely_all_are_equally():
+    X, y = load_iris(return_X_y=True)
+    ours = SVMClassifier().fit(X, y)
+    (calibrated,) = ours.estimator_.calibrated_classifiers_
+    for sigmoid in calibrated.calibrators:
+        sigmoid.b_ = 1e6
+    expected = ours.estimator_.predict_proba(X[:2])
+    np.testing.assert_array_equal(expected, 1 / 3)
+    np.testing.assert_array_equal(ours.predict_proba(X[:2]), expected)
 
 
 def test_uncalibrated_predicts_as_svc():
