@@ -21,7 +21,7 @@ from sklearn.utils.validation import check_is_fitted
 from sklearn_ser.audio import AudioLoader
 from sklearn_ser.classifiers import SVMClassifier
 from sklearn_ser.exceptions import ModelError, OptionError
-from sklearn_ser.features import AudioFeatureUnion
+from sklearn_ser.features import AudioFeatureUnion, SpeakerNormalizer
 from sklearn_ser.networks import NetworkClassifier
 from sklearn_ser.networks._keras import load_keras
 from sklearn_ser.pipelines import FEATURES
@@ -156,6 +156,11 @@ def to_onnx(pipeline: Pipeline) -> bytes:
     """
     steps = pipeline.named_steps
     clf = bare_classifier(steps["clf"])
+    if isinstance(steps["scale"], SpeakerNormalizer):
+        raise ModelError(
+            "A model that z-scores the clips of each speaker cannot be exported: nothing in ONNX "
+            "tells who speaks. Fit one without --normalize-speakers."
+        )
     try:
         import onnx
 

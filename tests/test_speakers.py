@@ -1,14 +1,20 @@
 """Z-scores speaker by speaker, against scikit-learn's scaler on each speaker's clips."""
 
+import json
+
 import numpy as np
 import pytest
 import sklearn
 from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import balanced_accuracy_score
 from sklearn.preprocessing import StandardScaler
 
 from sklearn_ser import SpeakerNormalizer, make_pipeline
+from sklearn_ser.corpora import load_data
 from sklearn_ser.exceptions import OptionError
+from sklearn_ser.features import name_features
 from tests.conftest import voice
+from tests.test_cli import run
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(30, 4)) * [1, 5, 0.1, 0] + np.repeat([[0], [10], [-4]], 10, axis=0)
@@ -68,3 +74,86 @@ def test_a_pipeline_routes_speakers():
     scaled = [StandardScaler().fit_transform(features[i : i + 2]) for i in (0, 2, 4)]
     plain = LogisticRegression(C=0.05, max_iter=3000).fit(np.vstack(scaled[:2]), emotions)
     np.testing.assert_allclose(found, plain.predict_proba(scaled[2]), atol=1e-4)
+
+
+HOW = ("--clf", "logreg", "--features", "mfcc", "--normalize-speakers", "--no-cache")
+
+
+@pytest.fixture(scope="module")
+def normalized_run(spoken, tmp_path_factory):
+    """A run on unseen speakers, and what its command printed."""
+    out = tmp_path_factory.mktemp("normalized") / "run"
+    how = ("--split", "speaker", "--folds", "all", "--json")
+    printed, _ = run("fit", *HOW, *how, "--data", spoken, "--out", out)
+    return out, json.loads(printed)
+
+
+def test_fit_scores_what_a_script_scores(normalized_run, spoken):
+    _, metrics = normalized_run
+    corpus = load_data(str(spoken))
+    X = make_pipeline("logreg", "mfcc")[:2].transform(corpus["path"].tolist())
+    y, speaker = corpus["emotion"].to_numpy(), corpus["speaker"].to_numpy()
+    for name in set(speaker):
+        X[speaker == name] = StandardScaler().fit_transform(X[speaker == name])
+    predicted = y.copy()
+    for name in set(speaker):
+        plain = LogisticRegression(C=0.05, max_iter=3000).fit(
+            X[speaker != name], y[speaker != name]
+        )
+        predicted[speaker == name] = plain.predict(X[speaker == name])
+    assert metrics["uar"] == pytest.approx(balanced_accuracy_score(y, predicted))
+    assert metrics["transductive"] is True
+
+
+def test_what_is_transductive_is_called_so(normalized_run, spoken):
+    out, _ = normalized_run
+    assert "on a speaker split, transductive (" in run("card", out)[0]
+    page = (out / "report.html").read_text(encoding="utf-8")
+    assert "on a speaker split, transductive:" in page
+    assert "Transductive: the features of test speakers" in page
+    printed, notes = run("evaluate", out, "--trust", "--data", spoken, "--no-cache", "--json")
+    assert json.loads(printed)["transductive"] is False  # the pipeline saved has heard all of them
+    assert "Transductive" not in notes
+
+
+def test_many_parameters_are_left_out_of_a_line():
+    assert name_features(["MFCC(n_mfcc=20)", "Chroma()"]) == "MFCC(n_mfcc=20), Chroma()"
+    long = f"MFCC(statistics=({', '.join(['median'] * 40)}))"
+    assert name_features([long, long, "Rhythm()"]) == "MFCC, Rhythm"
+
+
+def test_a_stranger_makes_evaluate_transductive(normalized_run, spoken, tmp_path):
+    renamed = tmp_path / "renamed.csv"
+    load_data(str(spoken)).assign(speaker="stranger").to_csv(renamed, index=False)
+    printed, notes = run(
+        "evaluate", normalized_run[0], "--trust", "--data", renamed, "--no-cache", "--json"
+    )
+    assert json.loads(printed)["transductive"] is True
+    assert "Transductive" in notes
+
+
+def test_speakers_on_both_sides_are_not_transductive(spoken, tmp_path):
+    out = tmp_path / "comparison"
+    how = ("--split", "random,speaker", "--test-size", "0.25", "--out", out)
+    printed, _ = run("compare", *HOW, *how, "--data", spoken)
+    assert "speaker* " in printed
+    assert "* Transductive" in printed
+    assert "random* " not in printed
+    told = json.loads((out / "comparison.json").read_text(encoding="utf-8"))
+    assert [row["transductive"] for row in told["rows"]] == [False, True]
+    assert "on unseen speakers (transductive) it scores" in told["headline"]
+
+
+def test_files_alone_do_not_tell_who_speaks(normalized_run, little_corpus, spoken):
+    out, _ = normalized_run
+    clip = little_corpus / "sad" / "0.wav"
+    assert "do not tell who speaks" in run("predict", out, "--trust", clip, code=2)[1]
+    assert "do not tell who speaks" in run("listen", out, "--trust", "--source", clip, code=2)[1]
+    assert "cannot be exported" in run("export", out, "--trust", "--to", "onnx", code=2)[1]
+    said = run("evaluate", out, "--trust", "--data", spoken, "--stress", "--no-cache", code=2)[1]
+    assert "--stress asks about single clips" in said
+    assert "with the column speaker" in run("fit", *HOW, "--data", little_corpus, code=2)[1]
+    said = run("evaluate", out, "--trust", "--data", little_corpus, "--no-cache", code=2)[1]
+    assert "with the column speaker" in said
+    said = run("fit", "--clf", "cnn", "--normalize-speakers", "--data", spoken, code=2)[1]
+    assert "cnn looks at sequences" in said

@@ -158,6 +158,14 @@ CalibrateOption = Annotated[
         "answer changes.",
     ),
 ]
+NormalizeSpeakersOption = Annotated[
+    bool,
+    typer.Option(
+        "--normalize-speakers",
+        help="Z-score the features of each speaker by that speaker's own clips. Scores on unseen "
+        "speakers are transductive then.",
+    ),
+]
 
 
 def check_jobs(n_jobs: int) -> int:

@@ -24,10 +24,13 @@ def card(model: ModelArgument, json: JsonOption = False) -> None:
 
 def describe(content: dict) -> list[str]:
     """Return the lines that show a card to a person."""
+    from sklearn_ser.features import name_features
+
+    features = name_features(content["features"])
     lines = [
         f"Classifier  {content['classifier']}",
         f"Emotions    {', '.join(content['classes'])}",
-        f"Features    {', '.join(content['features'])} ({content['n_features']} numbers a clip)",
+        f"Features    {features} ({content['n_features']} numbers a clip)",
         f"Audio       mono, {content['sampling_rate']} Hz, resampled by {content['resampler']}",
     ]
     if "data" in content:
@@ -39,7 +42,8 @@ def describe(content: dict) -> list[str]:
         scores, split = content["scores"], content["split"]
         lines.append(
             f"Scores      accuracy {scores['accuracy']:.4f}, UAR {scores['uar']:.4f}, macro F1 "
-            f"{scores['macro_f1']:.4f} on a {split['kind']} split ({split['n_test']} test clips"
+            f"{scores['macro_f1']:.4f} on a {split['kind']} split"
+            f"{', transductive' if split.get('transductive') else ''} ({split['n_test']} test clips"
             + (f" in {split['n_folds']} folds)" if "n_folds" in split else ")")
         )
         if split["validation_by"]:

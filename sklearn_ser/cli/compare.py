@@ -12,6 +12,7 @@ from sklearn_ser.cli._options import (
     FoldsOption,
     JobsOption,
     NoCacheOption,
+    NormalizeSpeakersOption,
     OnErrorOption,
     OutOption,
     SchedulerOption,
@@ -50,6 +51,7 @@ def compare(
     out: OutOption = None,
     n_jobs: JobsOption = -1,
     on_error: OnErrorOption = "stop",
+    normalize_speakers: NormalizeSpeakersOption = False,
     cache: CacheOption = None,
     no_cache: NoCacheOption = False,
     scheduler: SchedulerOption = None,
@@ -78,6 +80,7 @@ def compare(
         out=out,
         n_jobs=n_jobs,
         on_error=on_error,
+        normalize_speakers=normalize_speakers,
         cache=choose_cache(cache, no_cache),
         folds=parse_folds(folds),
     )
@@ -107,6 +110,10 @@ def _print(comparison: dict[str, Any]) -> None:
         f"Behind each score is its 95 % interval. Guessing among {n_emotions} emotions gets a UAR "
         f"of {1 / n_emotions:.3f}."
     )
+    if any(row["transductive"] for row in comparison["rows"]):
+        from sklearn_ser.evaluation import TRANSDUCTIVE
+
+        typer.echo(f"* {TRANSDUCTIVE}")
     used = {row["clf"]: ",".join(row["features"]) for row in comparison["rows"]}
     if len(set(used.values())) > 1:
         told = "; ".join(f"{clf} {features}" for clf, features in used.items())
@@ -139,7 +146,7 @@ def _tabulate(rows: list[dict[str, Any]]):
         for i, row in enumerate(row for row in rows if row["clf"] == clf):
             table.add_row(
                 "" if i else clf,
-                row["split"],
+                row["split"] + ("*" if row["transductive"] else ""),
                 *(_with_interval(row, name) for name in ("accuracy", "uar", "macro_f1")),
                 f"{row['fit_seconds']:.1f} s",
                 f"{row['predict_seconds']:.2f} s",

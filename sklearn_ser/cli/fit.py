@@ -17,6 +17,7 @@ from sklearn_ser.cli._options import (
     FoldsOption,
     JobsOption,
     NoCacheOption,
+    NormalizeSpeakersOption,
     OnErrorOption,
     OutOption,
     ParamOption,
@@ -57,6 +58,7 @@ def fit(
     refit: RefitOption = False,
     calibrate: CalibrateOption = False,
     augment: AugmentOption = None,
+    normalize_speakers: NormalizeSpeakersOption = False,
     cache: CacheOption = None,
     no_cache: NoCacheOption = False,
     scheduler: SchedulerOption = None,
@@ -109,6 +111,7 @@ def fit(
             refit=refit,
             calibrate=calibrate,
             augment=augment,
+            normalize_speakers=normalize_speakers,
             cache=choose_cache(cache, no_cache),
             folds=parse_folds(folds),
         )
@@ -129,6 +132,10 @@ def finish(metrics: dict, json: bool, print_scores) -> None:
         notice(f"{len(metrics['skipped'])} clips could not be read; the card lists them.")
     print_scores(metrics)
     typer.echo(f"{metrics['split']} split: {_sizes(metrics)}")
+    if metrics["transductive"]:
+        from sklearn_ser.evaluation import TRANSDUCTIVE
+
+        typer.echo(TRANSDUCTIVE)
     for sentence in metrics["audit"]["sentences"]:
         typer.echo(sentence)
     calibration = metrics["calibration"]

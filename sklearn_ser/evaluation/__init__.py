@@ -12,11 +12,12 @@ from sklearn_ser.evaluation.importance import (
 )
 from sklearn_ser.evaluation.intervals import bootstrap_scores
 from sklearn_ser.evaluation.scores import score
-from sklearn_ser.evaluation.splits import SPLITS, Parts, divide
+from sklearn_ser.evaluation.splits import SPLITS, TRANSDUCTIVE, Parts, divide
 from sklearn_ser.evaluation.stress import stress
 
 __all__ = [
     "SPLITS",
+    "TRANSDUCTIVE",
     "Parts",
     "audit_split",
     "bootstrap_scores",

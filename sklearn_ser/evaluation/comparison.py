@@ -36,9 +36,10 @@ def headline(rows: Sequence[dict[str, Any]]) -> str | None:
         return None
     known = max(both, key=lambda clf: by[clf, "random"])
     new = max(both, key=lambda clf: by[clf, "speaker"])
+    how = " (transductive)" if any(row.get("transductive") for row in rows) else ""
     sentence = (
-        f"Best on a random split: {known}, UAR {by[known, 'random']:.3f}; on unseen speakers it "
-        f"scores {by[known, 'speaker']:.3f}"
+        f"Best on a random split: {known}, UAR {by[known, 'random']:.3f}; on unseen speakers{how} "
+        f"it scores {by[known, 'speaker']:.3f}"
     )
     if new != known:
         sentence += (
@@ -70,7 +71,7 @@ def draw_comparison(
     height = 1.7 + 0.18 * len(names) * (len(splits) + 1)
     figure = Figure(figsize=(10, height), layout="constrained")
     panels = figure.subplots(1, len(SCORES), sharey=True)
-    for axes, (score, label) in zip(panels, SCORES.items(), strict=True):
+    for axes, (score, name) in zip(panels, SCORES.items(), strict=True):
         for i, split in enumerate(splits):
             here = [row for row in rows if row["split"] == split]
             values = [row[score] for row in here]
@@ -80,10 +81,11 @@ def draw_comparison(
                 [max(0, v - low) for v, (low, _) in zip(values, ends, strict=True)],
                 [max(0, high - v) for v, (_, high) in zip(values, ends, strict=True)],
             ]
+            label = f"{split} split" + ", transductive" * any(row["transductive"] for row in here)
             shift = (i - (len(splits) - 1) / 2) * 0.7 / len(splits)
             places = [names.index(row["clf"]) + shift for row in here]
             axes.errorbar(
-                values, places, xerr=beyond, fmt="osD^"[i % 4], capsize=3, label=split, zorder=3
+                values, places, xerr=beyond, fmt="osD^"[i % 4], capsize=3, label=label, zorder=3
             )
         if score == "uar":
             axes.axvline(1 / n_emotions, color="0.5", linestyle="--", linewidth=1)
@@ -91,12 +93,11 @@ def draw_comparison(
                 "guessing", (1 / n_emotions, 1), xycoords=("data", "axes fraction"),
                 xytext=(3, -3), textcoords="offset points", fontsize=8, color="0.4", va="top",
             )  # fmt: skip
-        axes.set(xlim=(-0.02, 1.02), xlabel=label)
+        axes.set(xlim=(-0.02, 1.02), xlabel=name)
         axes.grid(axis="x", color="0.9")
     panels[0].set_yticks(range(len(names)), names)
     panels[0].set_ylim(len(names) - 0.5, -0.5)
     figure.suptitle(title)
     handles, labels = panels[0].get_legend_handles_labels()
-    labels = [f"{label} split" for label in labels]
     figure.legend(handles, labels, loc="outside lower center", ncols=len(splits), frameon=False)
     figure.savefig(path, dpi=150)

@@ -52,7 +52,7 @@ def details(
 
 
 def importance(
-    pipeline: Pipeline, matrix: np.ndarray, truth: ArrayLike, *, seed: int = 0
+    pipeline: Pipeline, X: np.ndarray, truth: ArrayLike, *, seed: int = 0
 ) -> dict[str, Any]:
     """Measure what a fitted pipeline listens to, on features of clips it has not seen.
 
@@ -60,8 +60,8 @@ def importance(
     ----------
     pipeline : Pipeline
         What `make_pipeline` returned, fitted.
-    matrix : ndarray of shape (n_clips, ...)
-        What its steps audio and features give.
+    X : ndarray of shape (n_clips, ...)
+        What its steps audio, features and scale give.
     truth : array-like of shape (n_clips,)
         Emotions.
     seed : int, default=0
@@ -71,4 +71,5 @@ def importance(
     importance : dict
         See :func:`importance_by_group`.
     """
-    return importance_by_group(pipeline[2:], matrix, truth, feature_groups(pipeline), seed=seed)
+    groups = feature_groups(pipeline)
+    return importance_by_group(pipeline.named_steps["clf"], X, truth, groups, seed=seed)

@@ -27,6 +27,7 @@ from sklearn_ser.evaluation.examples import (
 )
 from sklearn_ser.evaluation.groups import GROUPS
 from sklearn_ser.evaluation.splits import SPLITS, Parts
+from sklearn_ser.features import name_features
 from sklearn_ser.temperature import bare_classifier
 
 __all__ = ["Evidence", "verdict", "write_report"]
@@ -64,10 +65,11 @@ def verdict(metrics: Mapping[str, Any]) -> str:
     """Say in one sentence what the scores mean."""
     meaning = SPLITS.get(metrics["split"], metrics["split"])
     interval = metrics.get("accuracy_interval")
+    how = ", transductive" if metrics.get("transductive") else ""
     between = f" (95% interval {interval[0]:.1%} to {interval[1]:.1%})" if interval else ""
     return (
         f"{metrics['accuracy']:.1%}{between} of {metrics['n_test']} unseen clips are recognised, "
-        f"UAR {metrics['uar']:.3f}, on a {metrics['split']} split: {meaning}."
+        f"UAR {metrics['uar']:.3f}, on a {metrics['split']} split{how}: {meaning}."
     )
 
 
@@ -227,7 +229,7 @@ def _card_facts(card: Mapping[str, Any]) -> list[tuple[str, str]]:
     facts = [
         ("Classifier", card["classifier"]),
         ("Emotions", ", ".join(card["classes"])),
-        ("Features", ", ".join(card["features"])),
+        ("Features", name_features(card["features"])),
         ("Numbers per clip", str(card["n_features"])),
         ("Audio", f"mono, {card['sampling_rate']} Hz, resampled by {card['resampler']}"),
     ]

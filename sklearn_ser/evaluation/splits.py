@@ -9,7 +9,7 @@ import pandas as pd
 from sklearn_ser._holdout import hold_out
 from sklearn_ser.exceptions import CorpusError, OptionError
 
-__all__ = ["SPLITS", "Parts", "divide"]
+__all__ = ["SPLITS", "TRANSDUCTIVE", "Parts", "divide"]
 
 SPLITS = {
     "random": "clips of the same speakers and texts on both sides",
@@ -17,6 +17,11 @@ SPLITS = {
     "text": "no text on both sides",
     "speaker+text": "neither speaker nor text on both sides; clips that share one are left out",
 }
+
+TRANSDUCTIVE = (
+    "Transductive: the features of test speakers are z-scored by statistics of all their own test "
+    "clips, which a score on single clips does without."
+)
 
 
 @dataclass(frozen=True)

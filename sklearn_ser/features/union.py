@@ -1,6 +1,6 @@
 """The `FeatureUnion` that reads each clip once."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from sklearn.pipeline import FeatureUnion
@@ -13,7 +13,9 @@ from sklearn_ser.features._cache import FeatureCache
 from sklearn_ser.features._extraction import Batch, extract, iter_batches
 from sklearn_ser.features.sequences import SequenceTransformer
 
-__all__ = ["AudioFeatureUnion"]
+__all__ = ["AudioFeatureUnion", "name_features"]
+
+LONG = 200  # characters of features and parameters that nobody reads
 
 
 class AudioFeatureUnion(FeatureUnion):
@@ -197,3 +199,27 @@ class AudioFeatureUnion(FeatureUnion):
 
     def __sklearn_is_fitted__(self) -> bool:
         return True
+
+
+def name_features(described: Sequence[str]) -> str:
+    """Return features in one line: as a card has them, or by name alone where that would be long.
+
+    Parameters
+    ----------
+    described : sequence of str
+        Their representations, with parameters.
+
+    Returns
+    -------
+    line : str
+
+    Examples
+    --------
+    >>> from sklearn_ser.features import name_features
+    >>> name_features(["MFCC(n_mfcc=20)", "Chroma()"])
+    'MFCC(n_mfcc=20), Chroma()'
+    """
+    whole = ", ".join(" ".join(one.split()) for one in described)
+    if len(whole) <= LONG:
+        return whole
+    return ", ".join(dict.fromkeys(one.partition("(")[0] for one in described))

@@ -17,6 +17,7 @@ from sklearn_ser.audio import Clips
 from sklearn_ser.classifiers import SVMClassifier
 from sklearn_ser.decoding import AudioSettings
 from sklearn_ser.exceptions import OptionError
+from sklearn_ser.features import SpeakerNormalizer
 from sklearn_ser.features._extraction import one_blas_thread
 from sklearn_ser.quality import Judge, TrainingRange, split_quality, with_quality
 from sklearn_ser.temperature import bare_classifier
@@ -74,6 +75,13 @@ class Predictor:
     ):
         if not 0 <= abstain_below <= 1:
             raise OptionError(f"abstain_below={abstain_below:g}: give a probability from 0 to 1.")
+        scale = pipeline.named_steps["scale"]
+        if isinstance(scale, SpeakerNormalizer) and scale.unknown != "global":
+            raise OptionError(
+                "This model z-scores the clips of each speaker, and recordings do not tell who "
+                "speaks: in Python, pipeline.predict(clips, speaker=names); or fit a model without "
+                "--normalize-speakers."
+            )
         # Read once: looking the parameters up takes longer than some features of a short clip.
         self.settings = AudioSettings(**pipeline.named_steps["audio"].get_params())
         self.union = with_quality(pipeline.named_steps["features"], n_jobs)

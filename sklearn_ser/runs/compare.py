@@ -22,6 +22,7 @@ from sklearn_ser.runs.fit import fit_parts, pipeline_of
 from sklearn_ser.runs.folder import new_folder, writing
 from sklearn_ser.runs.folds import Answers, audit_run, divide_run, fit_folds, score_answers
 from sklearn_ser.runs.options import Progress, RunOptions, data_name, silent
+from sklearn_ser.runs.scaling import check_speakers, meets_strangers
 
 __all__ = ["compare_run"]
 
@@ -64,6 +65,8 @@ def compare_run(
     each = [replace(options, clf=clf) for clf in clfs]
     pipelines = {one.clf: pipeline_of(one) for one in each}
     table = load_data(options.data)
+    if options.normalize_speakers:
+        check_speakers(table)
     for split in splits:  # what is wrong with a split is said before the work of extraction
         divide_run(table, replace(each[0], split=split))
     with new_folder(options.out, f"compare-{data_name(options.data)}") as (folder, out):
@@ -148,7 +151,8 @@ def _compare_split(
         )
         answers[options.clf] = found
         metrics = score_answers(theirs, folds, found, learned, options.seed)
-        rows.append(_describe_row(options, pipeline, metrics, found))
+        transductive = options.normalize_speakers and meets_strangers(theirs.table, folds)
+        rows.append(_describe_row(options, pipeline, metrics, found, transductive))
     progress("compare", place[0] + len(each), place[1], "")
     truth = corpus.emotions[found.rows]
     speakers = corpus.table["speaker"].to_numpy()[found.rows] if "speaker" in corpus.table else None
@@ -163,11 +167,16 @@ def _compare_split(
 
 
 def _describe_row(
-    options: RunOptions, pipeline: Pipeline, metrics: dict[str, Any], answers: Answers
+    options: RunOptions,
+    pipeline: Pipeline,
+    metrics: dict[str, Any],
+    answers: Answers,
+    transductive: bool,
 ) -> dict[str, Any]:
     return {
         "clf": options.clf,
         "split": options.split,
+        "transductive": transductive,
         **{name: metrics[name] for name in SCORES},
         **{f"{name}_interval": metrics[f"{name}_interval"] for name in SCORES},
         "interval": metrics["interval"],

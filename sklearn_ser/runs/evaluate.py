@@ -9,11 +9,14 @@ import pandas as pd
 from sklearn.pipeline import Pipeline
 
 from sklearn_ser.corpora import load_data
-from sklearn_ser.evaluation import bootstrap_scores, details, score, stress
+from sklearn_ser.evaluation import TRANSDUCTIVE, bootstrap_scores, details, score, stress
+from sklearn_ser.exceptions import OptionError
+from sklearn_ser.features import SpeakerNormalizer
 from sklearn_ser.persistence import find_model, load_pipeline, read_card
 from sklearn_ser.runs.corpus import read_corpus
 from sklearn_ser.runs.options import Progress, RunOptions, silent
 from sklearn_ser.runs.relation import relate
+from sklearn_ser.runs.scaling import check_speakers, scaled
 from sklearn_ser.runs.write import SEEN_CLIPS
 
 __all__ = ["evaluate_run"]
@@ -58,14 +61,28 @@ def evaluate_run(
     started = time.perf_counter()
     pipeline = load_pipeline(model, trust=trust)
     pipeline.named_steps["features"].set_params(n_jobs=n_jobs, cache_dir=cache)
+    scale = pipeline.named_steps["scale"]
+    by_speaker = isinstance(scale, SpeakerNormalizer) and scale.unknown != "global"
+    table = load_data(data)
+    if by_speaker:
+        check_speakers(table)
+        if stress_too:
+            raise OptionError(
+                "--stress asks about single clips, and this model needs all of a "
+                "speaker's: fit one without --normalize-speakers."
+            )
     options = RunOptions(data, n_jobs=n_jobs, on_error=on_error)
-    corpus = read_corpus(pipeline, load_data(data), options, on_progress or silent)
+    corpus = read_corpus(pipeline, table, options, on_progress or silent)
     known, relation, notes = relate(
         corpus, pipeline.classes_, read_card(model), _seen_clips(model), data
     )
     tested = corpus.table[known]
-    predicted = pipeline[2:].predict(corpus.matrix[known]).astype(str)
-    probabilities = pipeline[2:].predict_proba(corpus.matrix[known])
+    clf = pipeline.named_steps["clf"]
+    X = scaled(pipeline, corpus.matrix, corpus.table, known)
+    predicted, probabilities = clf.predict(X).astype(str), clf.predict_proba(X)
+    transductive = by_speaker and bool(set(tested["speaker"]) - set(scale.speakers_))
+    if transductive:
+        notes.append(TRANSDUCTIVE)
     seen = np.isin(corpus.checksums[known], _seen_clips(model))
     speakers = corpus.table["speaker"].to_numpy()[known] if "speaker" in corpus.table else None
     metrics = score(corpus.emotions[known], predicted) | {
@@ -73,6 +90,7 @@ def evaluate_run(
         **details(tested, predicted, probabilities, pipeline.classes_),
         "stress": _stress(pipeline, tested, seen, on_progress or silent) if stress_too else None,
         **relation,
+        "transductive": transductive,
         "n_train": 0,
         "n_validation": 0,
         "n_test": int(known.sum()),

@@ -16,6 +16,8 @@ from sklearn_ser.augmentation import augmented_features, parse_augment
 from sklearn_ser.classifiers import SVMClassifier
 from sklearn_ser.corpora import load_data
 from sklearn_ser.evaluation import Parts, importance, pool_importance
+from sklearn_ser.exceptions import OptionError
+from sklearn_ser.features import SequenceScaler, SpeakerNormalizer
 from sklearn_ser.networks import NetworkClassifier
 from sklearn_ser.pipelines import (
     check_on_error,
@@ -35,6 +37,12 @@ from sklearn_ser.runs.folds import (
 )
 from sklearn_ser.runs.options import Progress, RunOptions, data_name, silent
 from sklearn_ser.runs.resume import forget_options, write_options
+from sklearn_ser.runs.scaling import (
+    check_speakers,
+    meets_strangers,
+    scaled,
+    speakers_for,
+)
 from sklearn_ser.runs.write import write_run
 from sklearn_ser.temperature import TemperatureScaledClassifier
 
@@ -72,6 +80,8 @@ def fit_run(
     progress = on_progress or silent
     pipeline = pipeline_of(options)
     table = load_data(options.data)
+    if options.normalize_speakers:
+        check_speakers(table)
     divide_run(table, options)  # what is wrong with the split is said before the work of extraction
     with new_folder(options.out, run_name(options), go_on=resume) as (folder, out):
         corpus = read_corpus(pipeline, table, options, progress)
@@ -93,6 +103,13 @@ def pipeline_of(options: RunOptions) -> Pipeline:
         random_state=options.seed,
         **options.params,
     )
+    if options.normalize_speakers:
+        if isinstance(pipeline.named_steps["scale"], SequenceScaler):
+            raise OptionError(
+                f"--normalize-speakers takes a row of numbers for each clip, and {options.clf} "
+                "looks at sequences: choose another classifier or other features."
+            )
+        pipeline.set_params(scale=SpeakerNormalizer(unknown="own"))
     pipeline.named_steps["features"].set_params(cache_dir=options.cache)
     return pipeline
 
@@ -137,8 +154,14 @@ def fit_and_write(
         "seed": options.seed,
         "skipped": corpus.skipped,
         "audit": audit,
+        "transductive": options.normalize_speakers and meets_strangers(corpus.table, folds),
         "importance": pool_importance(
-            importance(one, matrix_of(one)[rows], corpus.emotions[rows], seed=options.seed)
+            importance(
+                one,
+                scaled(one, matrix_of(one), corpus.table, rows),
+                corpus.emotions[rows],
+                seed=options.seed,
+            )
             for one, rows in zip(kept, (parts.test for parts in folds), strict=True)
         ),
         "seconds_fit": answers.fit_seconds,
@@ -180,14 +203,19 @@ def fit_parts(
     X, y = corpus.matrix, corpus.emotions
     scale, clf = clone(pipeline.named_steps["scale"]), clone(pipeline.named_steps["clf"])
     X_train, y_train = _training_rows(pipeline, corpus, parts, options, progress)
-    X_train = scale.fit_transform(X_train)
+    n_copies = len(y_train) // len(parts.train)
+    X_train = scale.fit_transform(
+        X_train, **speakers_for(scale, corpus.table, np.tile(parts.train, n_copies))
+    )
+    rows = parts.validation
+    told = speakers_for(scale, corpus.table, rows)
+    X_validation = scale.transform(X[rows], **told) if len(rows) else X[rows]
     if isinstance(clf, NetworkClassifier):
         how: dict[str, Any] = {
             "on_epoch": lambda row: _tell_epoch(row, clf.epochs, progress),
             "checkpoint": checkpoint,
         }
         if len(parts.validation):
-            X_validation = scale.transform(X[parts.validation])
             how["validation_data"] = (X_validation, y[parts.validation])
         else:
             clf.set_params(validation_fraction=0)
@@ -196,14 +224,12 @@ def fit_parts(
         progress("fit", 0, 1, "")
         # Two BLAS threads on two busy cores can take a minute for what one does in a second.
         with threadpool_limits(1, user_api="blas"):
-            together = np.tile(np.arange(len(parts.train)), len(y_train) // len(parts.train))
+            together = np.tile(np.arange(len(parts.train)), n_copies)
             groups = {"groups": together} if isinstance(clf, SVMClassifier) else {}
             clf.fit(X_train, y_train, **groups)
         progress("fit", 1, 1, "")
     if options.calibrate:
-        rows = parts.validation
-        scaled = TemperatureScaledClassifier(clone(clf))
-        clf = scaled.calibrate(clf, scale.transform(X[rows]), y[rows])
+        clf = TemperatureScaledClassifier(clone(clf)).calibrate(clf, X_validation, y[rows])
     return with_tail(pipeline, scale, clf)
 
 

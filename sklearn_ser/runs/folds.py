@@ -25,6 +25,7 @@ from sklearn_ser.networks import NetworkClassifier
 from sklearn_ser.pipelines import RECIPES
 from sklearn_ser.runs.corpus import RunCorpus
 from sklearn_ser.runs.options import Progress, RunOptions
+from sklearn_ser.runs.scaling import scaled
 from sklearn_ser.temperature import TemperatureScaledClassifier
 
 __all__ = ["Answers", "Tried", "audit_run", "divide_run", "fit_folds", "score_answers"]
@@ -169,10 +170,12 @@ def fit_folds(
         fitted = _fit_blind(fit, pipeline, corpus, parts, progress)
         seconds = time.perf_counter() - started
         matrix = corpus.matrix if matrix_of is None else matrix_of(fitted)
-        asked.append(_ask(fitted, matrix, parts.test, i, seconds))
+        clf = fitted.named_steps["clf"]
+        X = scaled(fitted, matrix, corpus.table, parts.test)
+        asked.append(_ask(clf, X, parts.test, i, seconds))
         for name, pairs in learned.items():
             if len(rows := getattr(parts, name)):
-                predicted = fitted[2:].predict(matrix[rows]).astype(str)
+                predicted = clf.predict(scaled(fitted, matrix, corpus.table, rows)).astype(str)
                 pairs.append((corpus.emotions[rows], predicted))
     if len(folds) > 1:
         progress("folds", len(folds), len(folds), "")
@@ -194,14 +197,10 @@ def _fit_blind(
     return fitted
 
 
-def _ask(
-    fitted: Pipeline, matrix: np.ndarray, rows: np.ndarray, fold: int, fit_seconds: float
-) -> Answers:
-    X = matrix[rows]
+def _ask(clf: Any, X: np.ndarray, rows: np.ndarray, fold: int, fit_seconds: float) -> Answers:
     started = time.perf_counter()
-    predicted = fitted[2:].predict(X).astype(str)
+    predicted = clf.predict(X).astype(str)
     predict_seconds = time.perf_counter() - started
-    clf = fitted.named_steps["clf"]
     calibrated = isinstance(clf, TemperatureScaledClassifier)
     return Answers(
         rows=rows,
@@ -209,11 +208,9 @@ def _ask(
         predicted=predicted,
         fit_seconds=fit_seconds,
         predict_seconds=predict_seconds,
-        probabilities=fitted[2:].predict_proba(X),
-        classes=fitted.classes_.astype(str),
-        uncalibrated=clf.estimator_.predict_proba(fitted[2:-1].transform(X))
-        if calibrated
-        else None,
+        probabilities=clf.predict_proba(X),
+        classes=clf.classes_.astype(str),
+        uncalibrated=clf.estimator_.predict_proba(X) if calibrated else None,
         temperature=clf.temperature_ if calibrated else None,
     )
 

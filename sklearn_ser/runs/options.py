@@ -28,6 +28,7 @@ class RunOptions:
     refit: bool = False
     calibrate: bool = False
     augment: str | None = None  # names joined by commas
+    normalize_speakers: bool = False
     cache: Path | None = None
     folds: int | str | None = None  # how many, or "all"; None is one test part
 

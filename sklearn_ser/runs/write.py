@@ -12,7 +12,7 @@ import pandas as pd
 from sklearn.pipeline import Pipeline
 
 from sklearn_ser.augmentation import parse_augment
-from sklearn_ser.evaluation import Parts, calibration, details
+from sklearn_ser.evaluation import TRANSDUCTIVE, Parts, calibration, details
 from sklearn_ser.evaluation.figures import draw_confusion_matrix, draw_training_curves
 from sklearn_ser.evaluation.report import Evidence, write_report
 from sklearn_ser.networks import NetworkClassifier
@@ -168,6 +168,7 @@ def _describe_run(
         "test_size": options.test_size,
         "validation_size": options.validation_size,
         "validation_by": parts.validation_by,
+        "transductive": metrics["transductive"],
         **{name: metrics[name] for name in ("n_train", "n_validation", "n_test")},
     }
     if "folds" in metrics:
@@ -211,7 +212,7 @@ def _shorten(audit: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _notes(card: Mapping[str, Any]) -> list[str]:
-    notes = []
+    notes = [TRANSDUCTIVE] if card["split"]["transductive"] else []
     if "n_folds" in card["split"]:
         notes.append(
             "The saved pipeline was fitted again on every clip after these scores were taken: "
