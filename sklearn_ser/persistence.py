@@ -206,9 +206,27 @@ def load_pipeline(path: str | os.PathLike, *, trust: bool = True) -> Pipeline:
             "carries: add --trust if you trust its maker, or ask for a .skops file."
         )
     try:
-        return joblib.load(io.BytesIO(data))
+        pipeline = joblib.load(io.BytesIO(data))
     except Exception as error:  # unpickling may raise anything
         raise ModelError(f"{path} cannot be loaded: {type(error).__name__}: {error}.") from error
+    _check_checkpoints(path, pipeline, card.get("checkpoints", {}))
+    return pipeline
+
+
+def _check_checkpoints(path: Path, pipeline: Pipeline, expected: dict[str, str]) -> None:
+    """Raise `ModelError` where a checkpoint is not the one that the pipeline was fitted with."""
+    for name, transformer in pipeline.named_steps["features"].transformer_list:
+        if name not in expected:
+            continue
+        try:
+            found = transformer.checksum()
+        except SerError:  # it is not here: that is said when its features are asked for
+            continue
+        if found != expected[name]:
+            raise ModelError(
+                f"{path} was fitted with another checkpoint than the one that is now at "
+                f"{transformer.model} (its SHA-256 differs): put the old one back, or fit again."
+            )
 
 
 def _load_skops(path: Path, data: bytes) -> Pipeline:

@@ -18,6 +18,7 @@ from sklearn_ser import (
     AudioFeatureUnion,
     AudioLoader,
     PretrainedEmbedding,
+    load_pipeline,
     make_pipeline,
     save_pipeline,
 )
@@ -135,6 +136,21 @@ def test_a_saved_pipeline(checkpoint, tmp_path):
     for suffix in ("skops", "onnx"):
         with pytest.raises(SerError, match=r"save as \.joblib"):
             save_pipeline(pipe, tmp_path / f"pipe.{suffix}")
+
+
+def test_a_saved_pipeline_keeps_to_its_checkpoint(tmp_path):
+    folder = write_checkpoint(tmp_path / "checkpoint")
+    clips = [voice(0.2, pitch, 16000) for pitch in (100, 110, 300, 310)]
+    pipe = make_pipeline("logreg", PretrainedEmbedding(str(folder))).fit(clips, list("aabb"))
+    path = save_pipeline(pipe, tmp_path / "pipe.joblib")
+    assert load_pipeline(path).predict(clips).tolist() == pipe.predict(clips).tolist()
+    shutil.rmtree(folder)
+    moved = load_pipeline(path)  # the checkpoint may lie elsewhere on this machine
+    with pytest.raises(ModelError, match="no such folder"):
+        moved.predict(clips)
+    write_checkpoint(folder, seed=1)
+    with pytest.raises(ModelError, match=r"fitted with another checkpoint.*put the old one back"):
+        load_pipeline(path)
 
 
 def test_cache_knows_the_checkpoint(checkpoint, tmp_path, wav):

@@ -1,3 +1,4 @@
+import json
 import subprocess
 import sys
 
@@ -99,6 +100,21 @@ def test_files_that_are_none_of_ours(tmp_path):
     onnx.helper.set_model_props(model, {"sklearn_ser": '{"format": 99}'})
     with pytest.raises(ModelError, match="format 99"):
         read_onnx(model.SerializeToString(), "new.onnx")
+
+
+def test_a_strangers_file_names_no_checkpoint(tmp_path):
+    """The metadata build transformers: one that opens folders or downloads is not among them."""
+    import onnx
+
+    from sklearn_ser.onnx_models import read_onnx
+
+    pipe = make_pipeline("logreg", "mfcc").fit(tones(), EMOTIONS)
+    model = onnx.load(save_pipeline(pipe, tmp_path / "pipeline.onnx"))
+    told = json.loads(model.metadata_props[0].value)
+    told["features"] = [["mfcc", "embedding", {"model": "owner/name", "download": True}]]
+    onnx.helper.set_model_props(model, {"sklearn_ser": json.dumps(told)})
+    with pytest.raises(ModelError, match="is not a model that sklearn-ser export has written"):
+        read_onnx(model.SerializeToString(), "forged.onnx")
 
 
 def test_an_exported_model_is_finished(tmp_path):
