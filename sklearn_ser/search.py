@@ -55,12 +55,20 @@ class SearchResult:
         A row per candidate, as `GridSearchCV` reports it, the best first.
     matrix : ndarray of shape (n_clips, ...)
         The features of all clips in the best candidate's setting.
+    journals : tuple of Journal
+        What the same search would go on from, had it been stopped.
     """
 
     best_params: dict[str, Any]
     best_score: float
     cv_results: pd.DataFrame
     matrix: np.ndarray
+    journals: tuple[Journal, ...] = ()
+
+    def forget(self) -> None:
+        """Drop what is kept to go on from: the same search is made anew."""
+        for journal in self.journals:
+            journal.drop()
 
 
 def make_folds(
@@ -186,8 +194,6 @@ def grid_search(
         standing = (top.get("n_resources", 0), top["mean_test_score"])
         if best is None or standing > best[0]:
             best = standing, matrix
-    for journal in journals:
-        journal.drop()
     table = _order(pd.concat(tables, ignore_index=True))
     table["rank_test_score"] = np.arange(1, len(table) + 1)
     if strategy != "halving":
@@ -195,7 +201,7 @@ def grid_search(
         table["rank_test_score"] = ranks.astype(int)
     assert best is not None  # a ParameterGrid is never empty
     score = float(table["mean_test_score"][0])
-    return SearchResult(dict(table["params"][0]), score, table, best[1])
+    return SearchResult(dict(table["params"][0]), score, table, best[1], tuple(journals))
 
 
 def _order(results: pd.DataFrame) -> pd.DataFrame:

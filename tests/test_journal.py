@@ -57,6 +57,7 @@ def test_a_search_that_was_stopped_goes_on(stop_at, tmp_path):
     assert result.best_params == whole.best_params
     scores = [name for name in whole.cv_results if str(name).endswith("_score")]
     np.testing.assert_array_equal(result.cv_results[scores], whole.cv_results[scores])
+    result.forget()
     assert not list(tmp_path.iterdir())  # a search that is through is made anew
 
 

@@ -73,6 +73,25 @@ def test_same_steps_as_plain_keras():
     assert np.abs(ours.predict_proba(X) - further.model.predict(X, verbose=0)).max() > 3e-3
 
 
+def test_the_schedule_is_kerass():
+    """One layer, all clips in a step: three steps along the cosine, as plain Keras takes them."""
+    how = {"dropout": 0, "batch_size": len(X), "validation_fraction": 0, "random_state": 1}
+    ours = ANNClassifier((), epochs=3, schedule="cosine", learning_rate=0.01, **how).fit(X, Y)
+    start = ANNClassifier((), epochs=1, learning_rate=1e-30, **how).fit(X, Y)
+    keras = pytest.importorskip("keras")
+    model = keras.models.clone_model(ours.network_.model)
+    model.set_weights(start.network_.model.get_weights())
+    model.compile("adam", "sparse_categorical_crossentropy")
+    codes = np.searchsorted(ours.classes_, Y)
+    for epoch in range(3):
+        model.optimizer.learning_rate = 0.01 * (1 + np.cos(np.pi * epoch / 3)) / 2
+        model.fit(X, codes, batch_size=len(X), epochs=1, shuffle=False, verbose=0)
+    expected = model.predict(X, verbose=0)
+    np.testing.assert_allclose(ours.predict_proba(X), expected, rtol=0, atol=1e-5)
+    constant = clone(ours).set_params(schedule="constant").fit(X, Y)
+    assert np.abs(constant.predict_proba(X) - expected).max() > 1e-3
+
+
 def test_same_seed_same_network_and_nobody_elses_dice(fitted):
     before = np.random.get_state()[1].copy()  # noqa: NPY002  the state that must not change
     again = clone(fitted).fit(X, Y)
@@ -215,6 +234,21 @@ def test_a_fit_that_was_broken_off_ends_as_the_undisturbed_one(fitted, tmp_path)
     # What is finished is not trained again.
     done = clone(fitted).fit(X, Y, checkpoint=checkpoint, on_epoch=pytest.fail)
     np.testing.assert_array_equal(done.predict_proba(X), fitted.predict_proba(X))
+
+
+def test_a_schedule_goes_on_where_it_was(tmp_path):
+    def break_off(row):
+        if row["epoch"] == 2:
+            raise BrokenOffError
+
+    ann = ANNClassifier((8,), epochs=4, schedule="cosine", random_state=0)
+    checkpoint = tmp_path / "checkpoint.npz"
+    with pytest.raises(BrokenOffError):
+        clone(ann).fit(X, Y, checkpoint=checkpoint, on_epoch=break_off)
+    with pytest.raises(OptionError, match="other data or parameters"):  # another cosine
+        clone(ann).set_params(epochs=5).fit(X, Y, checkpoint=checkpoint)
+    again = clone(ann).fit(X, Y, checkpoint=checkpoint)
+    np.testing.assert_array_equal(again.predict_proba(X), ann.fit(X, Y).predict_proba(X))
 
 
 def test_a_checkpoint_of_another_fit_is_refused(tmp_path):

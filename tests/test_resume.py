@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import joblib
 import numpy as np
@@ -6,16 +7,17 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
+from sklearn_ser import SVMClassifier
 from sklearn_ser.cli import app
-from sklearn_ser.exceptions import OptionError, UnfinishedError
-from sklearn_ser.runs import RunOptions, fit_run, read_options
+from sklearn_ser.exceptions import OptionError, SearchStopped, UnfinishedError
+from sklearn_ser.runs import RunOptions, SearchOptions, fit_run, read_options, search_run
 
 ALIKE = {"seconds", "seconds_fit", "run"}  # what two runs of the same fit may differ in
 
 
-def stop_at(epoch):
+def stop_at(n, what="epochs"):
     def tell(stage, done, total, detail):
-        if (stage, done) == ("epochs", epoch):
+        if (stage, done) == (what, n):
             raise KeyboardInterrupt
 
     return tell
@@ -104,3 +106,37 @@ def test_resume_brings_its_options_with_it(tmp_path):
     words = ["fit", "--resume", str(tmp_path / "run"), "--clf", "ann", "--seed", "1"]
     told = CliRunner().invoke(app, words)
     assert (told.exit_code, "leave out --clf, --seed" in told.stderr) == (2, True)
+
+
+@pytest.mark.parametrize("nested", [False, True])
+def test_a_search_stopped_in_its_last_fit_goes_on(little_corpus, tmp_path, monkeypatch, nested):
+    fits = []
+    fit = SVMClassifier.fit
+    monkeypatch.setattr(SVMClassifier, "fit", lambda *a, **k: fits.append(1) or fit(*a, **k))
+    options = RunOptions(
+        str(little_corpus), features="mfcc", cache=tmp_path / "cache", out=tmp_path / "broken"
+    )
+    how = SearchOptions({"clf__C": [0.1, 1]}, n_folds=2, nested=nested)
+    whole = search_run(replace(options, out=tmp_path / "whole"), how)
+    in_all = len(fits)
+    with pytest.raises(SearchStopped, match="same command again"):
+        search_run(options, how, stop_at(0, "fit"))
+    fits.clear()
+    again = search_run(options, how)
+    # The search of everything and that of the first fold are not made again.
+    assert len(fits) == (in_all - 8 if nested else 1)
+    assert {k: v for k, v in again.items() if k not in ALIKE} == {
+        k: v for k, v in whole.items() if k not in ALIKE
+    }
+    fits.clear()
+    search_run(replace(options, out=tmp_path / "anew"), how)
+    assert len(fits) == in_all
+
+
+def test_a_search_leaves_nothing_to_a_plain_fit(options):
+    """A fit with what it chose would not say what the search had looked at to choose it."""
+    how = SearchOptions({"clf__dropout": [0.1]}, n_folds=2)
+    with pytest.raises(SearchStopped, match="Of the search nothing is kept"):
+        search_run(options, how, stop_at(1))
+    with pytest.raises(OptionError, match="no fit of that name was left unfinished"):
+        read_options(options.out)

@@ -38,6 +38,7 @@ class Plan(NamedTuple):
     """How to train: the parameters of `NetworkClassifier`, and whom to tell."""
 
     learning_rate: float
+    schedule: str
     batch_size: int
     epochs: int
     monitor: str
@@ -76,11 +77,12 @@ def train(
         If training diverged: loss or weights have left all bounds.
     """
     keras, tf = load_keras()
+    n_batches = -(-len(clips.X) // plan.batch_size)
     model.compile(
-        optimizer=keras.optimizers.Adam(learning_rate=plan.learning_rate),
+        optimizer=keras.optimizers.Adam(learning_rate=_step_size(keras, plan, n_batches)),
         loss="sparse_categorical_crossentropy",
         weighted_metrics=["accuracy"],
-        steps_per_execution=min(_STEPS_PER_CALL, -(-len(clips.X) // plan.batch_size)),
+        steps_per_execution=min(_STEPS_PER_CALL, n_batches),
     )
     model.optimizer.build(model.trainable_variables)
     epoch = tf.Variable(0, dtype=tf.int64)
@@ -108,6 +110,13 @@ def train(
         )
     model.set_weights(keeper.best)
     return keeper.rows, keeper.best_epoch
+
+
+def _step_size(keras, plan: Plan, n_batches: int):
+    """Return the learning rate, or how it goes over all batches of all epochs."""
+    if plan.schedule == "constant":
+        return plan.learning_rate
+    return keras.optimizers.schedules.CosineDecay(plan.learning_rate, n_batches * plan.epochs)
 
 
 def _shuffled_batches(tf, clips: Clips, batch_size: int, seed: int, epoch):

@@ -22,6 +22,8 @@ class ANNClassifier(NetworkClassifier):
         Share of units dropped after each hidden layer but the first.
     learning_rate : float, default=0.001
         Step size of Adam.
+    schedule : {"constant", "cosine"}, default="constant"
+        Whether the step size stays, or falls to nothing over the epochs along half a cosine [1]_.
     batch_size : int, default=32
         Clips in a step.
     epochs : int, default=100
@@ -51,6 +53,11 @@ class ANNClassifier(NetworkClassifier):
     validation_indices_ : ndarray of int
         Positions of the training clips that were set aside.
 
+    References
+    ----------
+    .. [1] Loshchilov, I. and Hutter, F. "SGDR: stochastic gradient descent with warm restarts",
+       ICLR, 2017; one descent, no restart.
+
     Examples
     --------
     >>> from sklearn.datasets import load_iris
@@ -75,6 +82,7 @@ class ANNClassifier(NetworkClassifier):
         activation="relu",
         dropout=0.3,
         learning_rate=0.001,
+        schedule="constant",
         batch_size=32,
         epochs=100,
         validation_fraction=0.1,
@@ -88,6 +96,7 @@ class ANNClassifier(NetworkClassifier):
         self.activation = activation
         self.dropout = dropout
         self.learning_rate = learning_rate
+        self.schedule = schedule
         self.batch_size = batch_size
         self.epochs = epochs
         self.validation_fraction = validation_fraction

@@ -32,6 +32,8 @@ class CNNClassifier(SequenceNetworkClassifier):
         What the convolution runs over: the channels of the sequence, or its frames.
     learning_rate : float, default=0.001
         Step size of Adam.
+    schedule : {"constant", "cosine"}, default="constant"
+        Whether the step size stays, or falls to nothing over the epochs along half a cosine [1]_.
     batch_size : int, default=32
         Clips in a step.
     epochs : int, default=100
@@ -60,6 +62,11 @@ class CNNClassifier(SequenceNetworkClassifier):
         The epoch kept, counted from 1.
     validation_indices_ : ndarray of int
         Positions of the training clips that were set aside.
+
+    References
+    ----------
+    .. [1] Loshchilov, I. and Hutter, F. "SGDR: stochastic gradient descent with warm restarts",
+       ICLR, 2017; one descent, no restart.
 
     Examples
     --------
@@ -91,6 +98,7 @@ class CNNClassifier(SequenceNetworkClassifier):
         dropout=0.2,
         axis="mel",
         learning_rate=0.001,
+        schedule="constant",
         batch_size=32,
         epochs=100,
         validation_fraction=0.1,
@@ -107,6 +115,7 @@ class CNNClassifier(SequenceNetworkClassifier):
         self.dropout = dropout
         self.axis = axis
         self.learning_rate = learning_rate
+        self.schedule = schedule
         self.batch_size = batch_size
         self.epochs = epochs
         self.validation_fraction = validation_fraction

@@ -30,6 +30,8 @@ class CNNLSTMClassifier(SequenceNetworkClassifier):
         Share of units dropped after each pooling, the LSTM and each dense layer.
     learning_rate : float, default=0.001
         Step size of Adam.
+    schedule : {"constant", "cosine"}, default="constant"
+        Whether the step size stays, or falls to nothing over the epochs along half a cosine [1]_.
     batch_size : int, default=32
         Clips in a step.
     epochs : int, default=50
@@ -58,6 +60,11 @@ class CNNLSTMClassifier(SequenceNetworkClassifier):
         The epoch kept, counted from 1.
     validation_indices_ : ndarray of int
         Positions of the training clips that were set aside.
+
+    References
+    ----------
+    .. [1] Loshchilov, I. and Hutter, F. "SGDR: stochastic gradient descent with warm restarts",
+       ICLR, 2017; one descent, no restart.
 
     Examples
     --------
@@ -89,6 +96,7 @@ class CNNLSTMClassifier(SequenceNetworkClassifier):
         dense_units=(64,),
         dropout=0.3,
         learning_rate=0.001,
+        schedule="constant",
         batch_size=32,
         epochs=50,
         validation_fraction=0.1,
@@ -105,6 +113,7 @@ class CNNLSTMClassifier(SequenceNetworkClassifier):
         self.dense_units = dense_units
         self.dropout = dropout
         self.learning_rate = learning_rate
+        self.schedule = schedule
         self.batch_size = batch_size
         self.epochs = epochs
         self.validation_fraction = validation_fraction

@@ -24,6 +24,8 @@ class LSTMClassifier(SequenceNetworkClassifier):
         Share of units dropped after the LSTM and after each dense layer.
     learning_rate : float, default=0.001
         Step size of Adam.
+    schedule : {"constant", "cosine"}, default="cosine"
+        Whether the step size stays, or falls to nothing over the epochs along half a cosine [1]_.
     batch_size : int, default=32
         Clips in a step.
     epochs : int, default=50
@@ -53,6 +55,11 @@ class LSTMClassifier(SequenceNetworkClassifier):
     validation_indices_ : ndarray of int
         Positions of the training clips that were set aside.
 
+    References
+    ----------
+    .. [1] Loshchilov, I. and Hutter, F. "SGDR: stochastic gradient descent with warm restarts",
+       ICLR, 2017; one descent, no restart.
+
     Examples
     --------
     >>> from sklearn.datasets import load_iris
@@ -76,6 +83,7 @@ class LSTMClassifier(SequenceNetworkClassifier):
         dense_units=(128, 64, 32),
         dropout=0.5,
         learning_rate=0.001,
+        schedule="cosine",
         batch_size=32,
         epochs=50,
         validation_fraction=0.1,
@@ -89,6 +97,7 @@ class LSTMClassifier(SequenceNetworkClassifier):
         self.dense_units = dense_units
         self.dropout = dropout
         self.learning_rate = learning_rate
+        self.schedule = schedule
         self.batch_size = batch_size
         self.epochs = epochs
         self.validation_fraction = validation_fraction

@@ -127,14 +127,16 @@ def fit_and_write(
     tried: Tried | None = None,
 ) -> dict[str, Any]:
     """Fit and score fold by fold, and write the run; `tried` is what a search has to say."""
-    write_options(folder, options)
+    if tried is None:
+        write_options(folder, options)
     numbers = itertools.count(1)
     kept: list[Pipeline] = []
     choose = None if tried is None else tried.choose
 
     def fit(pipeline: Pipeline, corpus: RunCorpus, parts: Parts, progress: Progress) -> Pipeline:
-        # Fits follow each other in the same order when a run goes on.
-        checkpoint = folder / f"checkpoint-{next(numbers)}.npz"
+        # Fits follow each other in the same order when a run goes on. A search that is stopped goes
+        # on from its candidates: only it knows what it has looked at to choose them.
+        checkpoint = None if tried else folder / f"checkpoint-{next(numbers)}.npz"
         return fit_parts(pipeline, corpus, parts, progress, options, checkpoint)
 
     def fit_fold(

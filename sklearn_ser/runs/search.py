@@ -14,7 +14,7 @@ from sklearn_ser.corpora import load_data
 from sklearn_ser.evaluation import Parts
 from sklearn_ser.evaluation.search_figure import draw_search
 from sklearn_ser.evaluation.splits import groups_of
-from sklearn_ser.exceptions import CorpusError
+from sklearn_ser.exceptions import CorpusError, SearchStopped
 from sklearn_ser.pipelines import RECIPES, extract_features, set_pipeline_params
 from sklearn_ser.runs.corpus import RunCorpus, feature_setting, read_corpus
 from sklearn_ser.runs.fit import fit_and_write, pipeline_of, run_name
@@ -93,9 +93,14 @@ def search_run(
         tried = Tried(told, search.matrix_of)
         if how.nested:
             tried = Tried(told | {"nested": search.nested}, search.matrix_of, search.choose)
-        return fit_and_write(
-            pipeline, corpus, folds, audit, best, folder, out, progress, started, tried
-        )
+        try:
+            metrics = fit_and_write(
+                pipeline, corpus, folds, audit, best, folder, out, progress, started, tried
+            )
+        except KeyboardInterrupt:
+            raise search.stopped() from None
+    search.forget()
+    return metrics
 
 
 class _Search:
@@ -106,6 +111,7 @@ class _Search:
         self.pipeline = pipeline_of(options)
         self.grid = how.grid or RECIPES[options.clf].grid
         self.nested: list[dict[str, Any]] = []
+        self._results: list[SearchResult] = []
         self._matrices: dict[str, np.ndarray] = {}
 
     def read(self, table: pd.DataFrame) -> RunCorpus:
@@ -156,7 +162,22 @@ class _Search:
             keep_in=None if cache is None else cache / "searches",
             on_progress=lambda done, total: self.progress("candidates", done, total, ""),
         )
+        self._results.append(result)
         return result, by
+
+    def stopped(self) -> SearchStopped:
+        """Say what is left of a search that is stopped after it has chosen."""
+        words = "Stopped while the best candidate was fitted. "
+        if self.options.cache is None or self.how.strategy == "halving":
+            return SearchStopped(words + "Of the search nothing is kept.")
+        return SearchStopped(
+            words + "The candidates are kept: give the same command again to go on from there."
+        )
+
+    def forget(self) -> None:
+        """Drop what the searches have kept to go on from: the run is written."""
+        for result in self._results:
+            result.forget()
 
     def choose(self, corpus: RunCorpus, parts: Parts) -> tuple[Pipeline, RunCorpus]:
         """Search a fold's training part; return the best, and the corpus as it sees it."""
