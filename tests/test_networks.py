@@ -73,23 +73,38 @@ def test_same_steps_as_plain_keras():
     assert np.abs(ours.predict_proba(X) - further.model.predict(X, verbose=0)).max() > 3e-3
 
 
-def test_the_schedule_is_kerass():
-    """One layer, all clips in a step: three steps along the cosine, as plain Keras takes them."""
-    how = {"dropout": 0, "batch_size": len(X), "validation_fraction": 0, "random_state": 1}
-    ours = ANNClassifier((), epochs=3, schedule="cosine", learning_rate=0.01, **how).fit(X, Y)
-    start = ANNClassifier((), epochs=1, learning_rate=1e-30, **how).fit(X, Y)
-    keras = pytest.importorskip("keras")
-    model = keras.models.clone_model(ours.network_.model)
-    model.set_weights(start.network_.model.get_weights())
-    model.compile("adam", "sparse_categorical_crossentropy")
-    codes = np.searchsorted(ours.classes_, Y)
-    for epoch in range(3):
-        model.optimizer.learning_rate = 0.01 * (1 + np.cos(np.pi * epoch / 3)) / 2
-        model.fit(X, codes, batch_size=len(X), epochs=1, shuffle=False, verbose=0)
-    expected = model.predict(X, verbose=0)
-    np.testing.assert_allclose(ours.predict_proba(X), expected, rtol=0, atol=1e-5)
-    constant = clone(ours).set_params(schedule="constant").fit(X, Y)
-    assert np.abs(constant.predict_proba(X) - expected).max() > 1e-3
+def test_the_average_of_the_weights_is_what_is_kept():
+    """One layer, all clips in a step: the weights after each step, averaged by hand."""
+    how = {
+        "dropout": 0,
+        "batch_size": len(X),
+        "validation_fraction": 0,
+        "learning_rate": 0.01,
+        "random_state": 1,
+    }
+
+    def weights(**more):
+        return ANNClassifier((), **how, **more).fit(X, Y).network_.model.get_weights()
+
+    steps = [weights(epochs=n) for n in (1, 2, 3)]
+    expected = steps[0]
+    for step in steps[1:]:
+        expected = [0.8 * old + 0.2 * new for old, new in zip(expected, step, strict=True)]
+    for found, average in zip(weights(epochs=3, ema_momentum=0.8), expected, strict=True):
+        np.testing.assert_allclose(found, average, atol=1e-6)
+
+
+def test_the_average_is_what_is_scored():
+    ann = ANNClassifier(epochs=4, ema_momentum=0.95, random_state=0)
+    ann.fit(X[:500], Y[:500], validation_data=(X[500:], Y[500:]))
+    kept = log_loss(Y[500:], ann.predict_proba(X[500:]), labels=ann.classes_)
+    assert kept == pytest.approx(ann.history_["val_loss"].min(), rel=1e-4)
+    plain = ANNClassifier(epochs=4, random_state=0)
+    plain.fit(X[:500], Y[:500], validation_data=(X[500:], Y[500:]))
+    # What is averaged changes nothing of the training itself.
+    for name in ("loss", "accuracy"):
+        np.testing.assert_allclose(ann.history_[name], plain.history_[name], rtol=1e-4)
+    assert np.abs(ann.history_["val_loss"] - plain.history_["val_loss"]).max() > 1e-3
 
 
 def test_same_seed_same_network_and_nobody_elses_dice(fitted):
@@ -236,17 +251,15 @@ def test_a_fit_that_was_broken_off_ends_as_the_undisturbed_one(fitted, tmp_path)
     np.testing.assert_array_equal(done.predict_proba(X), fitted.predict_proba(X))
 
 
-def test_a_schedule_goes_on_where_it_was(tmp_path):
+def test_averages_go_on_where_they_were(tmp_path):
     def break_off(row):
         if row["epoch"] == 2:
             raise BrokenOffError
 
-    ann = ANNClassifier((8,), epochs=4, schedule="cosine", random_state=0)
+    ann = ANNClassifier((8,), epochs=4, ema_momentum=0.9, random_state=0)
     checkpoint = tmp_path / "checkpoint.npz"
     with pytest.raises(BrokenOffError):
         clone(ann).fit(X, Y, checkpoint=checkpoint, on_epoch=break_off)
-    with pytest.raises(OptionError, match="other data or parameters"):  # another cosine
-        clone(ann).set_params(epochs=5).fit(X, Y, checkpoint=checkpoint)
     again = clone(ann).fit(X, Y, checkpoint=checkpoint)
     np.testing.assert_array_equal(again.predict_proba(X), ann.fit(X, Y).predict_proba(X))
 

@@ -38,7 +38,7 @@ class Plan(NamedTuple):
     """How to train: the parameters of `NetworkClassifier`, and whom to tell."""
 
     learning_rate: float
-    schedule: str
+    ema_momentum: float | None
     batch_size: int
     epochs: int
     monitor: str
@@ -77,12 +77,14 @@ def train(
         If training diverged: loss or weights have left all bounds.
     """
     keras, tf = load_keras()
-    n_batches = -(-len(clips.X) // plan.batch_size)
+    averaged = plan.ema_momentum is not None
     model.compile(
-        optimizer=keras.optimizers.Adam(learning_rate=_step_size(keras, plan, n_batches)),
+        optimizer=keras.optimizers.Adam(
+            plan.learning_rate, use_ema=averaged, ema_momentum=plan.ema_momentum
+        ),
         loss="sparse_categorical_crossentropy",
         weighted_metrics=["accuracy"],
-        steps_per_execution=min(_STEPS_PER_CALL, n_batches),
+        steps_per_execution=min(_STEPS_PER_CALL, -(-len(clips.X) // plan.batch_size)),
     )
     model.optimizer.build(model.trainable_variables)
     epoch = tf.Variable(0, dtype=tf.int64)
@@ -110,13 +112,6 @@ def train(
         )
     model.set_weights(keeper.best)
     return keeper.rows, keeper.best_epoch
-
-
-def _step_size(keras, plan: Plan, n_batches: int):
-    """Return the learning rate, or how it goes over all batches of all epochs."""
-    if plan.schedule == "constant":
-        return plan.learning_rate
-    return keras.optimizers.schedules.CosineDecay(plan.learning_rate, n_batches * plan.epochs)
 
 
 def _shuffled_batches(tf, clips: Clips, batch_size: int, seed: int, epoch):
@@ -164,6 +159,21 @@ def _make_keeper(keras, plan: Plan, epoch_number):
             late = plan.patience is not None and n_since >= plan.patience
             return late or len(self.rows) >= plan.epochs
 
+        def _put_averages(self) -> None:
+            if plan.ema_momentum is not None:
+                self._weights = self.model.get_weights()
+                self.model.optimizer.finalize_variable_values(self.model.trainable_variables)
+
+        def _put_weights_back(self) -> None:
+            if plan.ema_momentum is not None:
+                self.model.set_weights(self._weights)
+
+        def on_test_begin(self, logs=None):
+            self._put_averages()
+
+        def on_test_end(self, logs=None):
+            self._put_weights_back()
+
         def on_epoch_begin(self, epoch, logs=None):
             epoch_number.assign(epoch)
             self._started = time.perf_counter()
@@ -173,7 +183,9 @@ def _make_keeper(keras, plan: Plan, epoch_number):
             row["seconds"] = time.perf_counter() - self._started
             self.rows.append(row)
             if self.best_epoch == len(self.rows):
+                self._put_averages()
                 self.best = self.model.get_weights()
+                self._put_weights_back()
             if plan.checkpoint is not None:
                 variables = [variable.numpy() for variable in _variables(self.model)]
                 plan.checkpoint.save(TrainingState(self.rows, variables, self.best))

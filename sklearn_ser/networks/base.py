@@ -35,7 +35,7 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):
 
     _parameter_constraints: dict = {
         "learning_rate": [positive()],
-        "schedule": [one_of("constant", "cosine")],
+        "ema_momentum": [between(0, 1), None],
         "batch_size": [positive(Integral)],
         "epochs": [positive(Integral)],
         "validation_fraction": [between(0, 1)],
@@ -148,13 +148,11 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):
         if checkpoint is not None:
             # The callers' epochs may grow: a fit that goes on may go on for longer.
             parameters = {k: v for k, v in self.get_params().items() if k not in _NOT_IDENTITY}
-            if self.schedule != "constant":  # but not where they decide on the size of each step
-                parameters["epochs"] = self.epochs
             seen = [*clips, *(validation or ())]
             checkpoint = Checkpoint(checkpoint, identify(model.to_json(), parameters, *seen))
         plan = Plan(
             learning_rate=self.learning_rate,
-            schedule=self.schedule,
+            ema_momentum=self.ema_momentum,
             batch_size=self.batch_size,
             epochs=self.epochs,
             monitor=self.monitor,

@@ -32,8 +32,9 @@ class CNNClassifier(SequenceNetworkClassifier):
         What the convolution runs over: the channels of the sequence, or its frames.
     learning_rate : float, default=0.001
         Step size of Adam.
-    schedule : {"constant", "cosine"}, default="constant"
-        Whether the step size stays, or falls to nothing over the epochs along half a cosine [1]_.
+    ema_momentum : float or None, default=None
+        Momentum of a running average of the weights over the steps [1]_, which is what is scored,
+        kept and asked in place of the weights themselves; `None` keeps these.
     batch_size : int, default=32
         Clips in a step.
     epochs : int, default=100
@@ -65,8 +66,8 @@ class CNNClassifier(SequenceNetworkClassifier):
 
     References
     ----------
-    .. [1] Loshchilov, I. and Hutter, F. "SGDR: stochastic gradient descent with warm restarts",
-       ICLR, 2017; one descent, no restart.
+    .. [1] Polyak, B. T. and Juditsky, A. B. "Acceleration of stochastic approximation by
+       averaging", SIAM Journal on Control and Optimization 30(4), 1992.
 
     Examples
     --------
@@ -98,7 +99,7 @@ class CNNClassifier(SequenceNetworkClassifier):
         dropout=0.2,
         axis="mel",
         learning_rate=0.001,
-        schedule="constant",
+        ema_momentum=None,
         batch_size=32,
         epochs=100,
         validation_fraction=0.1,
@@ -115,7 +116,7 @@ class CNNClassifier(SequenceNetworkClassifier):
         self.dropout = dropout
         self.axis = axis
         self.learning_rate = learning_rate
-        self.schedule = schedule
+        self.ema_momentum = ema_momentum
         self.batch_size = batch_size
         self.epochs = epochs
         self.validation_fraction = validation_fraction

@@ -30,8 +30,9 @@ class CNNLSTMClassifier(SequenceNetworkClassifier):
         Share of units dropped after each pooling, the LSTM and each dense layer.
     learning_rate : float, default=0.001
         Step size of Adam.
-    schedule : {"constant", "cosine"}, default="constant"
-        Whether the step size stays, or falls to nothing over the epochs along half a cosine [1]_.
+    ema_momentum : float or None, default=None
+        Momentum of a running average of the weights over the steps [1]_, which is what is scored,
+        kept and asked in place of the weights themselves; `None` keeps these.
     batch_size : int, default=32
         Clips in a step.
     epochs : int, default=50
@@ -63,8 +64,8 @@ class CNNLSTMClassifier(SequenceNetworkClassifier):
 
     References
     ----------
-    .. [1] Loshchilov, I. and Hutter, F. "SGDR: stochastic gradient descent with warm restarts",
-       ICLR, 2017; one descent, no restart.
+    .. [1] Polyak, B. T. and Juditsky, A. B. "Acceleration of stochastic approximation by
+       averaging", SIAM Journal on Control and Optimization 30(4), 1992.
 
     Examples
     --------
@@ -96,7 +97,7 @@ class CNNLSTMClassifier(SequenceNetworkClassifier):
         dense_units=(64,),
         dropout=0.3,
         learning_rate=0.001,
-        schedule="constant",
+        ema_momentum=None,
         batch_size=32,
         epochs=50,
         validation_fraction=0.1,
@@ -113,7 +114,7 @@ class CNNLSTMClassifier(SequenceNetworkClassifier):
         self.dense_units = dense_units
         self.dropout = dropout
         self.learning_rate = learning_rate
-        self.schedule = schedule
+        self.ema_momentum = ema_momentum
         self.batch_size = batch_size
         self.epochs = epochs
         self.validation_fraction = validation_fraction

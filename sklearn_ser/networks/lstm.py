@@ -24,8 +24,9 @@ class LSTMClassifier(SequenceNetworkClassifier):
         Share of units dropped after the LSTM and after each dense layer.
     learning_rate : float, default=0.001
         Step size of Adam.
-    schedule : {"constant", "cosine"}, default="cosine"
-        Whether the step size stays, or falls to nothing over the epochs along half a cosine [1]_.
+    ema_momentum : float or None, default=0.99
+        Momentum of a running average of the weights over the steps [1]_, which is what is scored,
+        kept and asked in place of the weights themselves; `None` keeps these.
     batch_size : int, default=32
         Clips in a step.
     epochs : int, default=50
@@ -57,8 +58,8 @@ class LSTMClassifier(SequenceNetworkClassifier):
 
     References
     ----------
-    .. [1] Loshchilov, I. and Hutter, F. "SGDR: stochastic gradient descent with warm restarts",
-       ICLR, 2017; one descent, no restart.
+    .. [1] Polyak, B. T. and Juditsky, A. B. "Acceleration of stochastic approximation by
+       averaging", SIAM Journal on Control and Optimization 30(4), 1992.
 
     Examples
     --------
@@ -83,7 +84,7 @@ class LSTMClassifier(SequenceNetworkClassifier):
         dense_units=(128, 64, 32),
         dropout=0.5,
         learning_rate=0.001,
-        schedule="cosine",
+        ema_momentum=0.99,
         batch_size=32,
         epochs=50,
         validation_fraction=0.1,
@@ -97,7 +98,7 @@ class LSTMClassifier(SequenceNetworkClassifier):
         self.dense_units = dense_units
         self.dropout = dropout
         self.learning_rate = learning_rate
-        self.schedule = schedule
+        self.ema_momentum = ema_momentum
         self.batch_size = batch_size
         self.epochs = epochs
         self.validation_fraction = validation_fraction
