@@ -18,7 +18,7 @@ class LSTMClassifier(SequenceNetworkClassifier):
     ----------
     units : int, default=256
         Units of the LSTM.
-    dense_units : tuple of int, default=(128, 64, 32)
+    dense_units : tuple of int, default=(256, 256, 256)
         Units of the dense layers.
     dropout : float, default=0.5
         Share of units dropped after the LSTM and after each dense layer.
@@ -81,7 +81,7 @@ class LSTMClassifier(SequenceNetworkClassifier):
         self,
         units=256,
         *,
-        dense_units=(128, 64, 32),
+        dense_units=(256, 256, 256),
         dropout=0.5,
         learning_rate=0.001,
         ema_momentum=0.99,
