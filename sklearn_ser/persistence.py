@@ -215,14 +215,13 @@ def load_pipeline(path: str | os.PathLike, *, trust: bool = True) -> Pipeline:
 
 def _check_checkpoints(path: Path, pipeline: Pipeline, expected: dict[str, str]) -> None:
     """Raise `ModelError` where a checkpoint is not the one that the pipeline was fitted with."""
-    for name, transformer in pipeline.named_steps["features"].transformer_list:
-        if name not in expected:
-            continue
+    for name, checksum in expected.items():
+        transformer = dict(pipeline.named_steps["features"].transformer_list)[name]
         try:
             found = transformer.checksum()
         except SerError:  # it is not here: that is said when its features are asked for
             continue
-        if found != expected[name]:
+        if found != checksum:
             raise ModelError(
                 f"{path} was fitted with another checkpoint than the one that is now at "
                 f"{transformer.model} (its SHA-256 differs): put the old one back, or fit again."

@@ -67,7 +67,7 @@ ESTIMATORS = [
     # Small networks show the manners, in one epoch where learning is not what is checked.
     ANNClassifier(epochs=1),
     CNNClassifier((8,), dense_units=(8,), dropout=0, learning_rate=0.02, epochs=8),
-    LSTMClassifier(8, dense_units=(), dropout=0, learning_rate=0.05, epochs=5),
+    LSTMClassifier(8, dense_units=(), dropout=0, learning_rate=0.05, epochs=8),
     CNNLSTMClassifier((8,), units=8, dense_units=(), dropout=0, learning_rate=0.02, epochs=8),
 ]
 
@@ -75,7 +75,7 @@ ESTIMATORS = [
 LEARNING = {
     CNNClassifier: ("check_classifiers_train", "check_class_weight_classifiers"),
     CNNLSTMClassifier: ("check_classifiers_train", "check_class_weight_classifiers"),
-    LSTMClassifier: ("check_class_weight_classifiers",),
+    LSTMClassifier: ("check_classifiers_train", "check_class_weight_classifiers"),
 }
 
 

@@ -89,9 +89,19 @@ def test_the_average_of_the_weights_is_what_is_kept():
     steps = [weights(epochs=n) for n in (1, 2, 3)]
     expected = steps[0]
     for step in steps[1:]:
-        expected = [0.8 * old + 0.2 * new for old, new in zip(expected, step, strict=True)]
-    for found, average in zip(weights(epochs=3, ema_momentum=0.8), expected, strict=True):
+        expected = [0.4 * old + 0.6 * new for old, new in zip(expected, step, strict=True)]
+    for found, average in zip(weights(epochs=3, ema_momentum=0.4), expected, strict=True):
         np.testing.assert_allclose(found, average, atol=1e-6)
+
+
+def test_an_average_reaches_back_two_epochs_at_most():
+    """With one step in an epoch, an average of a hundred steps would be the first weights."""
+    how = {"batch_size": len(X), "epochs": 3, "validation_fraction": 0, "random_state": 0}
+    found = [
+        ANNClassifier((), dropout=0, ema_momentum=momentum, **how).fit(X, Y).predict_proba(X)
+        for momentum in (0.5, 0.99)
+    ]
+    np.testing.assert_array_equal(*found)
 
 
 def test_the_average_is_what_is_scored():

@@ -144,8 +144,7 @@ def test_the_networks_are_the_described_ones():
         ("Dense", 3),
     ]  # fmt: skip
     assert layers(LSTMClassifier(epochs=1, random_state=0).fit(X, y)) == [
-        ("LSTM", 256), dropout, ("Dense", 128), dropout, ("Dense", 64), dropout, ("Dense", 32),
-        dropout, ("Dense", 3),
+        ("LSTM", 256), dropout, *(3 * [("Dense", 256), dropout]), ("Dense", 3),
     ]  # fmt: skip
 
 

@@ -14,6 +14,9 @@ __all__ = ["Clips", "Plan", "train"]
 # Batches run in one call from Python into TensorFlow; more gained nothing, one costs a quarter.
 _STEPS_PER_CALL = 16
 
+# A running average of the weights reaches back no further than that.
+_EPOCHS_AVERAGED = 2
+
 # No network that has learned anything has weights like that; some kernels keep its loss finite.
 _LARGEST_WEIGHT = 1e6
 
@@ -77,14 +80,18 @@ def train(
         If training diverged: loss or weights have left all bounds.
     """
     keras, tf = load_keras()
-    averaged = plan.ema_momentum is not None
+    n_batches = -(-len(clips.X) // plan.batch_size)
+    momentum = plan.ema_momentum
+    if momentum is not None:
+        # On few clips an average over as many steps would still hold the first epochs.
+        momentum = min(momentum, 1 - 1 / (_EPOCHS_AVERAGED * n_batches))
     model.compile(
         optimizer=keras.optimizers.Adam(
-            plan.learning_rate, use_ema=averaged, ema_momentum=plan.ema_momentum
+            plan.learning_rate, use_ema=momentum is not None, ema_momentum=momentum
         ),
         loss="sparse_categorical_crossentropy",
         weighted_metrics=["accuracy"],
-        steps_per_execution=min(_STEPS_PER_CALL, -(-len(clips.X) // plan.batch_size)),
+        steps_per_execution=min(_STEPS_PER_CALL, n_batches),
     )
     model.optimizer.build(model.trainable_variables)
     epoch = tf.Variable(0, dtype=tf.int64)

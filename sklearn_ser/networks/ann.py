@@ -24,7 +24,8 @@ class ANNClassifier(NetworkClassifier):
         Step size of Adam.
     ema_momentum : float or None, default=None
         Momentum of a running average of the weights over the steps [1]_, which is what is scored,
-        kept and asked in place of the weights themselves; `None` keeps these.
+        kept and asked in place of the weights themselves; `None` keeps these. It is lowered where
+        the average would reach back more than two epochs.
     batch_size : int, default=32
         Clips in a step.
     epochs : int, default=100
