@@ -14,8 +14,8 @@ def measure_round(paths, y, folder, taken) -> None:
     import numpy as np
     from sklearn.model_selection import GridSearchCV, StratifiedKFold
 
+    from sklearn_ser.model_selection.search import grid_search
     from sklearn_ser.pipelines import extract_features, make_pipeline
-    from sklearn_ser.search import grid_search
 
     def measure(name, work):
         started = time.perf_counter()

@@ -101,8 +101,8 @@ def compare(table, sets, arguments, lines, data):
 
 
 def describe(X, table, clf, predicted, name):
-    from sklearn_ser.evaluation import bootstrap_scores
-    from sklearn_ser.evaluation.paired import paired_test
+    from sklearn_ser.metrics import bootstrap_scores
+    from sklearn_ser.metrics.paired import paired_test
 
     truth, speakers = table["emotion"].to_numpy(str), table["speaker"].to_numpy(str)
     guess = predicted[name]

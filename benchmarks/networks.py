@@ -91,7 +91,7 @@ def train_ours(clf, epochs, data):
     from sklearn_ser.pipelines import RECIPES as OURS
 
     classifier = OURS[clf].classifier().set_params(epochs=epochs, patience=None, random_state=0)
-    from sklearn_ser.networks._keras import load_keras
+    from sklearn_ser.classifiers._keras import load_keras
 
     load_keras()  # its import is not training, and is not counted for the script either
     started = time.perf_counter()
@@ -126,7 +126,7 @@ def write_features(clf, corpus, file):
     """Extract and scale the features of a recipe, and divide them as `fit` does."""
     import numpy as np
 
-    from sklearn_ser.evaluation import divide
+    from sklearn_ser.model_selection import divide
     from sklearn_ser.pipelines import extract_features, make_pipeline
 
     pipeline = make_pipeline(clf, n_jobs=-1)

@@ -95,7 +95,7 @@ def main() -> None:
     import soundfile
 
     from sklearn_ser import make_pipeline, save_pipeline
-    from sklearn_ser.audio import load_audio
+    from sklearn_ser.audio.loader import load_audio
     from sklearn_ser.corpora import load_data
 
     table = load_data(arguments.data)

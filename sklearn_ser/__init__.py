@@ -9,8 +9,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from sklearn_ser.audio import AudioLoader
-    from sklearn_ser.classifiers import SVMClassifier
+    from sklearn_ser.audio.loader import AudioLoader
+    from sklearn_ser.classifiers import (
+        ANNClassifier,
+        CNNClassifier,
+        CNNLSTMClassifier,
+        LSTMClassifier,
+    )
+    from sklearn_ser.classifiers.svm import SVMClassifier
     from sklearn_ser.corpora import load_corpus
     from sklearn_ser.features import (
         MFCC,
@@ -35,12 +41,6 @@ if TYPE_CHECKING:
         VoiceQuality,
     )
     from sklearn_ser.inference import EmotionStream
-    from sklearn_ser.networks import (
-        ANNClassifier,
-        CNNClassifier,
-        CNNLSTMClassifier,
-        LSTMClassifier,
-    )
     from sklearn_ser.persistence import load_pipeline, save_pipeline
     from sklearn_ser.pipelines import make_pipeline
 
@@ -49,17 +49,17 @@ __version__ = "0.1.0.dev0"
 # Where each public name lives. They are imported when first used, so that `import sklearn_ser`
 # costs nothing and TensorFlow loads for those alone who use a network.
 _HOMES = {
-    "ANNClassifier": "networks",
+    "ANNClassifier": "classifiers",
     "AudioFeatureUnion": "features",
     "AudioLoader": "audio",
     "BarkSpectrum": "features",
-    "CNNClassifier": "networks",
-    "CNNLSTMClassifier": "networks",
+    "CNNClassifier": "classifiers",
+    "CNNLSTMClassifier": "classifiers",
     "Chroma": "features",
     "EmotionStream": "inference",
     "Formants": "features",
     "FrameFeatures": "features",
-    "LSTMClassifier": "networks",
+    "LSTMClassifier": "classifiers",
     "LogMelSpectrogram": "features",
     "Loudness": "features",
     "MFCC": "features",

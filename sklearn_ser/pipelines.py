@@ -15,8 +15,15 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
 from sklearn_ser._sklearn import validate_params
-from sklearn_ser.audio import AudioLoader
-from sklearn_ser.classifiers import SVMClassifier
+from sklearn_ser.audio.loader import AudioLoader
+from sklearn_ser.classifiers import (
+    ANNClassifier,
+    CNNClassifier,
+    CNNLSTMClassifier,
+    LSTMClassifier,
+    NetworkClassifier,
+)
+from sklearn_ser.classifiers.svm import SVMClassifier
 from sklearn_ser.exceptions import AudioError, OptionError
 from sklearn_ser.features import (
     MFCC,
@@ -41,13 +48,6 @@ from sklearn_ser.features import (
 )
 from sklearn_ser.features._extraction import Batch, gather
 from sklearn_ser.features.sequences import SequenceTransformer
-from sklearn_ser.networks import (
-    ANNClassifier,
-    CNNClassifier,
-    CNNLSTMClassifier,
-    LSTMClassifier,
-    NetworkClassifier,
-)
 
 __all__ = [
     "FEATURES",

@@ -24,6 +24,16 @@ def voice(seconds=0.5, pitch=150.0, sr=SR, seed=0):
     return (0.2 * tone + 0.02 * rng.normal(size=len(t))).astype(np.float32)
 
 
+def run(*words, code=0):
+    """Run a command in this process; return standard output and standard error."""
+    from sklearn_ser.cli import app
+
+    result = CliRunner().invoke(app, [str(word) for word in words])
+    assert result.exit_code == code, (result.output, result.exception)
+    assert "Traceback" not in result.output
+    return result.stdout, result.stderr
+
+
 @pytest.fixture(autouse=True)
 def _own_configuration(tmp_path, monkeypatch):
     """Keep what tests write out of the folders of whoever runs them."""

@@ -12,8 +12,7 @@ from sklearn.svm import SVC
 
 from sklearn_ser import load_corpus, make_pipeline
 from sklearn_ser.pipelines import extract_features
-from tests.conftest import real_corpus
-from tests.test_cli import run
+from tests.conftest import real_corpus, run
 
 pytestmark = pytest.mark.real
 

@@ -1,17 +1,17 @@
 """The command line: one file per command; each parses, calls one function, and prints."""
 
 from sklearn_ser.cli import (  # noqa: F401  each registers its command
-    card,
-    compare,
-    corpora,
-    evaluate,
-    export,
-    features,
-    fit,
-    grid_search,
-    listen,
-    predict,
-    serve,
+    _card,
+    _compare,
+    _corpora,
+    _evaluate,
+    _export,
+    _features,
+    _fit,
+    _grid_search,
+    _listen,
+    _predict,
+    _serve,
 )
 from sklearn_ser.cli._app import app, main
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from sklearn_ser.corpora._files import absolute, list_folder, make_table, read_listing, to_records
+from sklearn_ser.corpora._listing import absolute, list_folder, make_table, read_listing, to_records
 from sklearn_ser.corpora._registry import (
     data_home,
     find_folder,

@@ -8,7 +8,7 @@ from importlib.metadata import entry_points
 from pathlib import Path
 
 from sklearn_ser.corpora import crema_d, emodb, ravdess, savee, synthetic, tess
-from sklearn_ser.corpora._files import absolute
+from sklearn_ser.corpora._listing import absolute
 from sklearn_ser.corpora.base import Reader
 from sklearn_ser.exceptions import CorpusError, CorpusWarning
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from sklearn_ser.corpora._files import absolute, make_table, some, to_records
+from sklearn_ser.corpora._listing import absolute, make_table, some, to_records
 from sklearn_ser.corpora.base import COLUMNS
 from sklearn_ser.corpora.emotions import canonical_emotion
 from sklearn_ser.exceptions import CorpusError, CorpusWarning

@@ -7,9 +7,9 @@ import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
 
 from sklearn_ser._sklearn import at_least, between, keep_index, one_of, positive, validate_params
-from sklearn_ser.audio import Clips, check_clips
+from sklearn_ser.audio.loader import Clips, check_clips
 from sklearn_ser.exceptions import OptionError
-from sklearn_ser.features import _filters, _speech
+from sklearn_ser.features import _activity, _filters
 from sklearn_ser.features._extraction import extract
 from sklearn_ser.features._spectrum import STFT, Mel, Spectra
 from sklearn_ser.features._statistics import PLAIN_MEAN, check_statistics, deltas, summarize
@@ -182,7 +182,7 @@ class FrameTransformer(ClipTransformer):
         if self.over == "all" and not self.deltas and tuple(self.statistics) == PLAIN_MEAN:
             return spectra.mean(frames, stft)
         rows = []
-        masks = _speech.masks(spectra, stft, self.over)
+        masks = _activity.masks(spectra, stft, self.over)
         for part, mask in zip(spectra.split(frames, stft), masks, strict=True):
             values = [summarize(part[mask], self.statistics)]
             for _ in range(self.deltas):

@@ -160,7 +160,7 @@ def code_version() -> str:
     """Return a checksum of the code that computes features, this package's and its libraries'."""
     checksum = hashlib.sha256()
     here = Path(__file__).parent
-    for file in sorted([*here.glob("*.py"), here.parent / "audio.py", here.parent / "decoding.py"]):
+    for file in sorted([*here.glob("*.py"), *(here.parent / "audio").glob("*.py")]):
         checksum.update(file.read_bytes())
     for package in ("sklearn-ser", "numpy", "scipy", "soxr", "soundfile", "resampy", "librosa"):
         try:

@@ -9,7 +9,7 @@ from functools import lru_cache
 import numpy as np
 from scipy import fft, signal
 
-from sklearn_ser.features import _filters, _pitch, _speech
+from sklearn_ser.features import _activity, _filters, _pitch
 from sklearn_ser.features._spectrum import STFT, Spectra
 from sklearn_ser.features._statistics import deltas
 
@@ -48,7 +48,7 @@ def relative(spectra: Spectra, stft: STFT) -> np.ndarray:
     """Return the power spectrograms, each clip's level being 1; (n_frames, n_bins)."""
 
     def compute() -> np.ndarray:
-        levels = _speech.per_frame(spectra, stft, 10 ** (-_speech.levels(spectra, stft) / 10))
+        levels = _activity.per_frame(spectra, stft, 10 ** (-_activity.levels(spectra, stft) / 10))
         power = spectra.power(stft) * levels[:, np.newaxis]
         power += np.float32(_FLOOR)
         return power
@@ -63,8 +63,8 @@ def decibels(spectra: Spectra, stft: STFT) -> np.ndarray:
 
 def energy(spectra: Spectra, stft: STFT) -> np.ndarray:
     """Return the energy of frames in dB below the clip's level, of shape (n_frames,)."""
-    levels = _speech.per_frame(spectra, stft, _speech.levels(spectra, stft))
-    return np.maximum(_speech.energy(spectra, stft) - levels, -80)
+    levels = _activity.per_frame(spectra, stft, _activity.levels(spectra, stft))
+    return np.maximum(_activity.energy(spectra, stft) - levels, -80)
 
 
 def bark(spectra: Spectra, stft: STFT, n_bands: int) -> np.ndarray:
@@ -106,7 +106,7 @@ def specific_loudness(spectra: Spectra, stft: STFT, n_bands: int) -> np.ndarray:
         loudness = np.cbrt(bark(spectra, stft, n_bands))
         total = np.add.reduce(loudness, axis=1)
         loud = [np.sort(part)[int(0.95 * (len(part) - 1))] for part in spectra.split(total, stft)]
-        scale = _speech.per_frame(spectra, stft, 1 / np.maximum(loud, 1e-12))
+        scale = _activity.per_frame(spectra, stft, 1 / np.maximum(loud, 1e-12))
         return loudness * scale[:, np.newaxis]
 
     return spectra.once(("loudness", stft, n_bands), compute)

@@ -15,7 +15,7 @@ import numpy as np
 from joblib import Parallel, delayed
 from threadpoolctl import ThreadpoolController
 
-from sklearn_ser.audio import Clips
+from sklearn_ser.audio.loader import Clips
 from sklearn_ser.exceptions import AudioError
 from sklearn_ser.features._cache import FeatureCache, describe_setting, make_key
 from sklearn_ser.features._spectrum import Spectra

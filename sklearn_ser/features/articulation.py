@@ -7,7 +7,7 @@ from sklearn_ser._sklearn import between
 from sklearn_ser.features import _pitch
 from sklearn_ser.features._base import STATISTICS_CONSTRAINTS, ClipTransformer
 from sklearn_ser.features._spectrum import STFT, Spectra
-from sklearn_ser.features.speech import SPEECH_CONSTRAINTS, SpeechTransformer
+from sklearn_ser.features.auditory import SPEECH_CONSTRAINTS, SpeechTransformer
 
 __all__ = ["Formants", "Perturbation"]
 

@@ -10,9 +10,9 @@ from os import PathLike
 import numpy as np
 
 from sklearn_ser.exceptions import AudioError, OptionError
-from sklearn_ser.features import _checkpoints
+from sklearn_ser.features import _pretrained
 from sklearn_ser.features._base import ClipTransformer, numbered
-from sklearn_ser.features._checkpoints import RATE
+from sklearn_ser.features._pretrained import RATE
 from sklearn_ser.features._spectrum import STFT, Spectra
 
 __all__ = ["PretrainedEmbedding"]
@@ -83,9 +83,9 @@ class PretrainedEmbedding(ClipTransformer):
             If PyTorch or transformers is missing, or the model has no such layer.
         """
         folder = self._folder()
-        states = self._states(_checkpoints.read_config(folder))
-        shortest = _checkpoints.shortest_clip(_checkpoints.read_config(folder))
-        network = _checkpoints.load(folder, _checkpoints.checksum(folder))
+        states = self._states(_pretrained.read_config(folder))
+        shortest = _pretrained.shortest_clip(_pretrained.read_config(folder))
+        network = _pretrained.load(folder, _pretrained.checksum(folder))
         rows = []
         for y, name in zip(spectra.clips, spectra.names, strict=True):
             if len(y) < shortest:
@@ -98,7 +98,7 @@ class PretrainedEmbedding(ClipTransformer):
 
     def content(self) -> bytes:
         """Return a checksum of the checkpoint, and the versions of what runs it."""
-        return f"{self.checksum()} {_checkpoints.versions()}".encode()
+        return f"{self.checksum()} {_pretrained.versions()}".encode()
 
     def checksum(self) -> str:
         """Return the SHA-256 of the checkpoint's settings and weights.
@@ -108,11 +108,11 @@ class PretrainedEmbedding(ClipTransformer):
         ModelError
             If the checkpoint is missing or not whole.
         """
-        return _checkpoints.checksum(self._folder())
+        return _pretrained.checksum(self._folder())
 
     def get_feature_names_out(self, input_features=None) -> np.ndarray:
         """Return the names embedding_0, embedding_1, and so on."""
-        config = _checkpoints.read_config(self._folder())
+        config = _pretrained.read_config(self._folder())
         return np.array(numbered("embedding", config["hidden_size"]), dtype=object)
 
     def check_settings(self) -> None:
@@ -136,7 +136,7 @@ class PretrainedEmbedding(ClipTransformer):
 
     def _folder(self):
         self.check_settings_once()
-        return _checkpoints.find(self.model, self.download)
+        return _pretrained.find(self.model, self.download)
 
     def _states(self, config: dict) -> range:
         """Return which hidden states to average."""

@@ -3,10 +3,10 @@
 import numpy as np
 
 from sklearn_ser._sklearn import at_least
-from sklearn_ser.features import _courses, _pitch, _speech
+from sklearn_ser.features import _activity, _courses, _pitch
 from sklearn_ser.features._base import ClipTransformer
 from sklearn_ser.features._spectrum import STFT, Spectra
-from sklearn_ser.features.speech import SPEECH_CONSTRAINTS
+from sklearn_ser.features.auditory import SPEECH_CONSTRAINTS
 
 __all__ = ["ModulationSpectrum", "Rhythm"]
 
@@ -73,8 +73,8 @@ class Rhythm(ClipTransformer):
         loudness = np.add.reduce(_courses.specific_loudness(spectra, stft, 26), axis=1)
         seconds = self.hop_length / self.sr
         clips = zip(
-            _speech.masks(spectra, stft, "speech"),
-            _speech.masks(spectra, stft, "voiced"),
+            _activity.masks(spectra, stft, "speech"),
+            _activity.masks(spectra, stft, "voiced"),
             spectra.split(_courses.contour(spectra, stft), stft),
             spectra.split(loudness, stft),
             spectra.split(_courses.energy(spectra, stft), stft),
@@ -210,7 +210,7 @@ class ModulationSpectrum(ClipTransformer):
         stft = self._stft()
         bands = _courses.bark_decibels(spectra, stft, 3 * self.n_groups)
         groups = bands.reshape(len(bands), self.n_groups, 3).mean(axis=2)
-        masks = _speech.masks(spectra, stft, "speech")
+        masks = _activity.masks(spectra, stft, "speech")
         rate, edges = self.sr / self.hop_length, np.asarray(self.edges, dtype=float)
         rows = [
             _courses.modulation(part[mask], rate, edges).ravel()

@@ -6,7 +6,7 @@ import numpy as np
 from sklearn.pipeline import FeatureUnion
 
 from sklearn_ser._sklearn import keep_index
-from sklearn_ser.audio import Clips, check_clips
+from sklearn_ser.audio.loader import Clips, check_clips
 from sklearn_ser.exceptions import OptionError
 from sklearn_ser.features._base import ClipTransformer
 from sklearn_ser.features._cache import FeatureCache

@@ -3,11 +3,11 @@
 import numpy as np
 
 from sklearn_ser._sklearn import between
-from sklearn_ser.features import _courses, _pitch, _speech
+from sklearn_ser.features import _activity, _courses, _pitch
 from sklearn_ser.features._base import STATISTICS_CONSTRAINTS, ClipTransformer
 from sklearn_ser.features._spectrum import STFT, Spectra
 from sklearn_ser.features._statistics import deltas
-from sklearn_ser.features.speech import SPEECH_CONSTRAINTS, SpeechTransformer
+from sklearn_ser.features.auditory import SPEECH_CONSTRAINTS, SpeechTransformer
 
 __all__ = ["Pitch", "VoiceCorrelations", "VoiceQuality"]
 
@@ -208,7 +208,7 @@ class VoiceCorrelations(ClipTransformer):
             [*first, shape, _courses.cepstrum(spectra, stft, 26, self.n_cepstra)]
         )
         rows = []
-        masks = _speech.masks(spectra, stft, "voiced")
+        masks = _activity.masks(spectra, stft, "voiced")
         for part, mask in zip(spectra.split(courses, stft), masks, strict=True):
             slopes = deltas(part[:, : len(_SLOPED)])
             rows.append(_correlations(np.hstack([part, slopes])[mask]))

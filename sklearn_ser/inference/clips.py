@@ -13,14 +13,14 @@ from sklearn.base import BaseEstimator
 from sklearn.ensemble import ExtraTreesClassifier, RandomForestClassifier
 from sklearn.pipeline import Pipeline
 
-from sklearn_ser.audio import Clips
-from sklearn_ser.classifiers import SVMClassifier
-from sklearn_ser.decoding import AudioSettings
+from sklearn_ser.audio.decoding import AudioSettings
+from sklearn_ser.audio.loader import Clips
+from sklearn_ser.classifiers.svm import SVMClassifier
+from sklearn_ser.classifiers.temperature import bare_classifier
 from sklearn_ser.exceptions import OptionError
 from sklearn_ser.features import SpeakerNormalizer
 from sklearn_ser.features._extraction import one_blas_thread
-from sklearn_ser.quality import Judge, TrainingRange, split_quality, with_quality
-from sklearn_ser.temperature import bare_classifier
+from sklearn_ser.features.quality import Judge, TrainingRange, split_quality, with_quality
 
 __all__ = ["UNSURE", "Answer", "Predictor", "predict_table"]
 

@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from sklearn_ser.blocks import iter_blocks
-from sklearn_ser.decoding import AudioSettings
+from sklearn_ser.audio.blocks import iter_blocks
+from sklearn_ser.audio.decoding import AudioSettings
 from sklearn_ser.exceptions import AudioError, OptionError
 from sklearn_ser.inference.stream import EmotionEvent, EmotionStream
 

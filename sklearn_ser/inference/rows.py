@@ -16,8 +16,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from sklearn_ser._files import write_atomically
 from sklearn_ser.exceptions import OptionError, OutputError
-from sklearn_ser.persistence import write_atomically
 
 __all__ = ["FORMATS", "RowFile", "as_csv", "as_json_line"]
 

@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 from sklearn.pipeline import Pipeline
 
-from sklearn_ser.blocks import StreamResampler, iter_blocks
-from sklearn_ser.decoding import AudioSettings, check_finite, check_waveform
+from sklearn_ser.audio.blocks import StreamResampler, iter_blocks
+from sklearn_ser.audio.decoding import AudioSettings, check_finite, check_waveform
 from sklearn_ser.exceptions import OptionError
+from sklearn_ser.features.quality import TrainingRange
 from sklearn_ser.inference.clips import Answer, Predictor
-from sklearn_ser.inference.speech import make_detector
-from sklearn_ser.quality import TrainingRange
+from sklearn_ser.inference.voice_activity import make_detector
 
 __all__ = ["EmotionEvent", "EmotionStream"]
 

@@ -12,10 +12,10 @@ import pandas as pd
 from sklearn.pipeline import Pipeline
 
 from sklearn_ser.corpora import load_data
-from sklearn_ser.evaluation.comparison import SCORES, draw_comparison, headline
-from sklearn_ser.evaluation.paired import compare_pairs
 from sklearn_ser.exceptions import OptionError
+from sklearn_ser.metrics.paired import compare_pairs
 from sklearn_ser.pipelines import drop_failures, extract_features
+from sklearn_ser.report.comparison import SCORES, draw_comparison, headline
 from sklearn_ser.runs.checksums import byte_checksums
 from sklearn_ser.runs.corpus import RunCorpus, feature_setting
 from sklearn_ser.runs.fit import fit_parts, pipeline_of

@@ -9,10 +9,12 @@ import pandas as pd
 from sklearn.pipeline import Pipeline
 
 from sklearn_ser.corpora import load_data
-from sklearn_ser.evaluation import TRANSDUCTIVE, bootstrap_scores, details, score, stress
 from sklearn_ser.exceptions import OptionError
 from sklearn_ser.features import SpeakerNormalizer
-from sklearn_ser.persistence import find_model, load_pipeline, read_card
+from sklearn_ser.metrics import bootstrap_scores, details, score, stress
+from sklearn_ser.model_selection import TRANSDUCTIVE
+from sklearn_ser.persistence import load_pipeline
+from sklearn_ser.persistence.card import find_model, read_card
 from sklearn_ser.runs.corpus import read_corpus
 from sklearn_ser.runs.options import Progress, RunOptions, silent
 from sklearn_ser.runs.relation import relate

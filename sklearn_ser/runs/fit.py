@@ -12,13 +12,15 @@ from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 from threadpoolctl import threadpool_limits
 
-from sklearn_ser.augmentation import augmented_features, parse_augment
-from sklearn_ser.classifiers import SVMClassifier
+from sklearn_ser.classifiers import NetworkClassifier
+from sklearn_ser.classifiers.svm import SVMClassifier
+from sklearn_ser.classifiers.temperature import TemperatureScaledClassifier
 from sklearn_ser.corpora import load_data
-from sklearn_ser.evaluation import Parts, importance, pool_importance
 from sklearn_ser.exceptions import OptionError
 from sklearn_ser.features import SequenceScaler, SpeakerNormalizer
-from sklearn_ser.networks import NetworkClassifier
+from sklearn_ser.features.augmentation import augmented_features, parse_augment
+from sklearn_ser.metrics import importance, pool_importance
+from sklearn_ser.model_selection import Parts
 from sklearn_ser.pipelines import (
     check_on_error,
     make_pipeline,
@@ -44,7 +46,6 @@ from sklearn_ser.runs.scaling import (
     speakers_for,
 )
 from sklearn_ser.runs.write import write_run
-from sklearn_ser.temperature import TemperatureScaledClassifier
 
 __all__ = ["fit_and_write", "fit_parts", "fit_run", "pipeline_of", "run_name"]
 

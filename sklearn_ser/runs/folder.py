@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from sklearn_ser._files import umask
 from sklearn_ser.exceptions import OptionError, OutputError, UnfinishedError
-from sklearn_ser.persistence import umask
 
 __all__ = ["CHECKPOINTS", "hidden", "new_folder", "writing"]
 

@@ -9,24 +9,17 @@ from typing import Any
 import numpy as np
 from sklearn.pipeline import Pipeline
 
-from sklearn_ser.evaluation import (
-    Parts,
-    audit_split,
-    bootstrap_scores,
-    divide,
-    divide_in_folds,
-    hide_test_part,
-    score,
-)
-from sklearn_ser.evaluation.audit import HIDDEN, PEEKED
-from sklearn_ser.evaluation.splits import spare_validation
+from sklearn_ser.classifiers import NetworkClassifier
+from sklearn_ser.classifiers.temperature import TemperatureScaledClassifier
 from sklearn_ser.exceptions import LeakageError, LeakageWarning, OptionError
-from sklearn_ser.networks import NetworkClassifier
+from sklearn_ser.metrics import bootstrap_scores, score
+from sklearn_ser.model_selection import Parts, audit_split, divide, divide_in_folds, hide_test_part
+from sklearn_ser.model_selection.audit import HIDDEN, PEEKED
+from sklearn_ser.model_selection.splits import spare_validation
 from sklearn_ser.pipelines import RECIPES
 from sklearn_ser.runs.corpus import RunCorpus
 from sklearn_ser.runs.options import Progress, RunOptions
 from sklearn_ser.runs.scaling import scaled
-from sklearn_ser.temperature import TemperatureScaledClassifier
 
 __all__ = ["Answers", "Tried", "audit_run", "divide_run", "fit_folds", "score_answers"]
 

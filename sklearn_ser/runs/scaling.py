@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 from sklearn.pipeline import Pipeline
 
-from sklearn_ser.evaluation import Parts
 from sklearn_ser.exceptions import CorpusError
 from sklearn_ser.features import SpeakerNormalizer
+from sklearn_ser.model_selection import Parts
 
 __all__ = ["check_speakers", "meets_strangers", "scaled", "speakers_for"]
 

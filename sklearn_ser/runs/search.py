@@ -11,17 +11,17 @@ from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 
 from sklearn_ser.corpora import load_data
-from sklearn_ser.evaluation import Parts
-from sklearn_ser.evaluation.search_figure import draw_search
-from sklearn_ser.evaluation.splits import groups_of
 from sklearn_ser.exceptions import CorpusError, SearchStopped
+from sklearn_ser.model_selection import Parts
+from sklearn_ser.model_selection.search import SearchResult, grid_search
+from sklearn_ser.model_selection.splits import groups_of
 from sklearn_ser.pipelines import RECIPES, extract_features, set_pipeline_params
+from sklearn_ser.report.search_figure import draw_search
 from sklearn_ser.runs.corpus import RunCorpus, feature_setting, read_corpus
 from sklearn_ser.runs.fit import fit_and_write, pipeline_of, run_name
 from sklearn_ser.runs.folder import new_folder
 from sklearn_ser.runs.folds import Tried, audit_run, divide_run
 from sklearn_ser.runs.options import Progress, RunOptions, silent
-from sklearn_ser.search import SearchResult, grid_search
 
 __all__ = ["SearchOptions", "search_run"]
 

@@ -11,17 +11,19 @@ import numpy as np
 import pandas as pd
 from sklearn.pipeline import Pipeline
 
-from sklearn_ser.augmentation import parse_augment
-from sklearn_ser.evaluation import TRANSDUCTIVE, Parts, calibration, details
-from sklearn_ser.evaluation.figures import draw_confusion_matrix, draw_training_curves
-from sklearn_ser.evaluation.report import Evidence, write_report
-from sklearn_ser.networks import NetworkClassifier
-from sklearn_ser.persistence import read_card, save_pipeline
-from sklearn_ser.quality import describe_training
+from sklearn_ser.classifiers import NetworkClassifier
+from sklearn_ser.classifiers.temperature import bare_classifier
+from sklearn_ser.features.augmentation import parse_augment
+from sklearn_ser.features.quality import describe_training
+from sklearn_ser.metrics import calibration, details
+from sklearn_ser.model_selection import TRANSDUCTIVE, Parts
+from sklearn_ser.persistence import save_pipeline
+from sklearn_ser.persistence.card import read_card
+from sklearn_ser.report.figures import draw_confusion_matrix, draw_training_curves
+from sklearn_ser.report.run_page import Evidence, write_report
 from sklearn_ser.runs.corpus import RunCorpus
 from sklearn_ser.runs.folds import Answers
 from sklearn_ser.runs.options import RunOptions, data_name
-from sklearn_ser.temperature import bare_classifier
 
 __all__ = ["SEEN_CLIPS", "write_run"]
 

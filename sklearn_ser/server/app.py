@@ -16,11 +16,11 @@ from threadpoolctl import threadpool_limits
 
 import sklearn_ser
 from sklearn_ser.exceptions import SerError
-from sklearn_ser.persistence import read_card
+from sklearn_ser.persistence.card import read_card
 from sklearn_ser.server.guard import Gate, Guard
 from sklearn_ser.server.limits import Limits
 from sklearn_ser.server.pool import TooSlowError, WorkerPool
-from sklearn_ser.server.stream import TRY_LATER, check_windows, converse
+from sklearn_ser.server.websocket import TRY_LATER, check_windows, converse
 from sklearn_ser.server.worker import load_predictor
 
 __all__ = ["make_app"]

@@ -9,13 +9,14 @@ from typing import Any
 import sklearn
 from threadpoolctl import threadpool_limits
 
-from sklearn_ser.decoding import AudioSettings, open_source
+from sklearn_ser.audio.decoding import AudioSettings, open_source
 from sklearn_ser.exceptions import AudioError
+from sklearn_ser.features.quality import TrainingRange
 from sklearn_ser.inference.clips import Predictor
 from sklearn_ser.inference.segments import SegmentMerger
 from sklearn_ser.inference.stream import EmotionEvent, EmotionStream, settings_of
-from sklearn_ser.persistence import load_pipeline, read_card
-from sklearn_ser.quality import TrainingRange
+from sklearn_ser.persistence import load_pipeline
+from sklearn_ser.persistence.card import read_card
 from sklearn_ser.server.limits import Limits
 
 __all__ = ["answer", "load_predictor", "start"]

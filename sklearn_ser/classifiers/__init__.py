@@ -1,0 +1,23 @@
+"""The classifiers that scikit-learn does not have, and temperature scaling.
+
+Change here what a network looks like, how it is trained, or how probabilities are calibrated.
+TensorFlow loads when a network is fitted or used.
+"""
+
+from sklearn_ser.classifiers.ann import ANNClassifier
+from sklearn_ser.classifiers.cnn import CNNClassifier
+from sklearn_ser.classifiers.cnn_lstm import CNNLSTMClassifier
+from sklearn_ser.classifiers.lstm import LSTMClassifier
+from sklearn_ser.classifiers.network import NetworkClassifier
+from sklearn_ser.classifiers.svm import SVMClassifier
+from sklearn_ser.classifiers.temperature import TemperatureScaledClassifier
+
+__all__ = [
+    "ANNClassifier",
+    "CNNClassifier",
+    "CNNLSTMClassifier",
+    "LSTMClassifier",
+    "NetworkClassifier",
+    "SVMClassifier",
+    "TemperatureScaledClassifier",
+]

@@ -1,0 +1,155 @@
+"""The convolutional network over log-mel spectrograms."""
+
+from numbers import Integral
+
+import numpy as np
+
+from sklearn_ser._sklearn import between, one_of, positive
+from sklearn_ser.classifiers.network import SequenceNetworkClassifier, Stack, check_sizes
+
+__all__ = ["CNNClassifier"]
+
+
+class CNNClassifier(SequenceNetworkClassifier):
+    """A convolutional network: four Conv1D with pooling and dropout, two Dense, softmax.
+
+    On the log-mel spectrogram of `LogMelSpectrogram`, as the published TESS recipe has it, the
+    convolution runs over the mel bands; `axis="time"` lets it run over time instead.
+
+    Parameters
+    ----------
+    filters : tuple of int, default=(64, 128, 128, 64)
+        Filters of the convolutions.
+    kernel_size : int, default=5
+        Steps that a filter spans.
+    pool_size : int, default=2
+        Steps pooled into one after each convolution; short inputs are padded.
+    dense_units : tuple of int, default=(128, 64)
+        Units of the dense layers.
+    dropout : float, default=0.2
+        Share of units dropped after each pooling and each dense layer.
+    axis : {"mel", "time"}, default="mel"
+        What the convolution runs over: the channels of the sequence, or its frames.
+    learning_rate : float, default=0.001
+        Step size of Adam.
+    ema_momentum : float or None, default=None
+        Momentum of a running average of the weights over the steps [1]_, which is what is scored,
+        kept and asked in place of the weights themselves; `None` keeps these. It is lowered where
+        the average would reach back more than two epochs.
+    batch_size : int, default=32
+        Clips in a step.
+    epochs : int, default=100
+        Most passes over the training data.
+    validation_fraction : float, default=0.1
+        Share of the training clips (or groups) set aside to choose the epoch; 0 sets none aside
+        and keeps the last epoch.
+    monitor : {"val_loss", "val_accuracy"}, default="val_loss"
+        What decides on the best epoch.
+    patience : int, default=10
+        Epochs without a better one after which to stop; `None` trains all.
+    class_weight : dict or "balanced", default=None
+        Weights of the classes in the loss.
+    random_state : int, RandomState or None, default=None
+        Decides on initial weights, dropout, order of clips and validation part.
+    verbose : int, default=0
+        Whether to print a line per epoch.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        The emotions.
+    history_ : DataFrame
+        A row per epoch: epoch, loss, accuracy, val_loss, val_accuracy, seconds.
+    best_epoch_ : int
+        The epoch kept, counted from 1.
+    validation_indices_ : ndarray of int
+        Positions of the training clips that were set aside.
+
+    References
+    ----------
+    .. [1] Polyak, B. T. and Juditsky, A. B. "Acceleration of stochastic approximation by
+       averaging", SIAM Journal on Control and Optimization 30(4), 1992.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_ser import CNNClassifier
+    >>> X = np.random.default_rng(0).normal(size=(20, 16, 8)).astype("float32")
+    >>> cnn = CNNClassifier((4,), dense_units=(8,), epochs=2, random_state=0)
+    >>> cnn.fit(X, ["sad", "happy"] * 10).predict_proba(X).shape
+    (20, 2)
+    """
+
+    _parameter_constraints: dict = {
+        **SequenceNetworkClassifier._parameter_constraints,
+        "filters": [tuple, list],
+        "kernel_size": [positive(Integral)],
+        "pool_size": [positive(Integral)],
+        "dense_units": [tuple, list],
+        "dropout": [between(0, 1)],
+        "axis": [one_of("mel", "time")],
+    }
+
+    def __init__(
+        self,
+        filters=(64, 128, 128, 64),
+        *,
+        kernel_size=5,
+        pool_size=2,
+        dense_units=(128, 64),
+        dropout=0.2,
+        axis="mel",
+        learning_rate=0.001,
+        ema_momentum=None,
+        batch_size=32,
+        epochs=100,
+        validation_fraction=0.1,
+        monitor="val_loss",
+        patience=10,
+        class_weight=None,
+        random_state=None,
+        verbose=0,
+    ):
+        self.filters = filters
+        self.kernel_size = kernel_size
+        self.pool_size = pool_size
+        self.dense_units = dense_units
+        self.dropout = dropout
+        self.axis = axis
+        self.learning_rate = learning_rate
+        self.ema_momentum = ema_momentum
+        self.batch_size = batch_size
+        self.epochs = epochs
+        self.validation_fraction = validation_fraction
+        self.monitor = monitor
+        self.patience = patience
+        self.class_weight = class_weight
+        self.random_state = random_state
+        self.verbose = verbose
+
+    def _shape(self, X):
+        # Plain rows have one channel: their features are what there is to run over.
+        if X.ndim == 3 and self.axis == "mel":
+            return np.ascontiguousarray(X.transpose(0, 2, 1))
+        return super()._shape(X)
+
+    def shape_layers(self, keras):
+        """Return the Keras layers that do what `_shape` does, for those who run it elsewhere."""
+        if len(self.input_shape_) == 2 and self.axis == "mel":
+            return [keras.layers.Permute((2, 1))]
+        return super().shape_layers(keras)
+
+    def _build(self, keras, input_shape, n_classes, seed):
+        check_sizes(filters=self.filters, dense_units=self.dense_units)
+        stack = Stack(keras, seed)
+        stack.add("Input", input_shape)
+        for filters in self.filters:
+            stack.add("Conv1D", int(filters), self.kernel_size, padding="same", activation="relu")
+            stack.add("MaxPooling1D", self.pool_size, padding="same")
+            stack.add("Dropout", self.dropout)
+        stack.add("Flatten")
+        for units in self.dense_units:
+            stack.add("Dense", int(units), activation="relu")
+            stack.add("Dropout", self.dropout)
+        stack.add("Dense", n_classes, activation="softmax", name="emotions")
+        return stack.model("cnn")

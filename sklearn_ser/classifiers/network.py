@@ -1,0 +1,259 @@
+"""The scikit-learn classifier around a Keras network that all networks here share."""
+
+from abc import abstractmethod
+from collections.abc import Callable
+from numbers import Integral
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.utils import check_random_state, compute_sample_weight
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+
+from sklearn_ser._sklearn import at_least, between, one_of, positive, validate_params
+from sklearn_ser.classifiers._checkpoint import Checkpoint, identify
+from sklearn_ser.classifiers._holdout import hold_out
+from sklearn_ser.classifiers._keras import load_keras
+from sklearn_ser.classifiers._training import Clips, Plan, train
+from sklearn_ser.classifiers._weights import Network
+
+__all__ = ["NetworkClassifier", "SequenceNetworkClassifier"]
+
+# What a fit that goes on from a checkpoint may be told anew.
+_NOT_IDENTITY = ("epochs", "patience", "verbose")
+
+
+class NetworkClassifier(ClassifierMixin, BaseEstimator):
+    """Base of the classifiers that train a Keras network and keep its best epoch.
+
+    A subclass names its parameters and builds its layers in `_build`. Everything random is drawn
+    from `random_state` alone, so the same state gives the same network on the same machine, and
+    nobody else's random numbers are touched.
+    """
+
+    _parameter_constraints: dict = {
+        "learning_rate": [positive()],
+        "ema_momentum": [between(0, 1), None],
+        "batch_size": [positive(Integral)],
+        "epochs": [positive(Integral)],
+        "validation_fraction": [between(0, 1)],
+        "monitor": [one_of("val_loss", "val_accuracy")],
+        "patience": [at_least(1), None],
+        "class_weight": [dict, one_of("balanced"), None],
+        "random_state": ["random_state"],
+        "verbose": ["verbose"],
+    }
+
+    @abstractmethod
+    def _build(self, keras: Any, input_shape: tuple[int, ...], n_classes: int, seed: Callable):
+        """Return the network, a `keras.Model`; `seed()` gives a fresh seed for each layer."""
+
+    def _shape(self, X: np.ndarray) -> np.ndarray:
+        """Return X as the network takes it; here a row of numbers for each clip."""
+        return X.reshape(len(X), -1)
+
+    def shape_layers(self, keras: Any) -> list[Any]:
+        """Return the Keras layers that do what `_shape` does, for those who run it elsewhere."""
+        return [keras.layers.Reshape((-1,))] if len(self.input_shape_) > 1 else []
+
+    def fit(
+        self,
+        X,
+        y,
+        sample_weight=None,
+        *,
+        groups=None,
+        validation_data=None,
+        on_epoch=None,
+        checkpoint=None,
+    ) -> "NetworkClassifier":
+        """Train the network and keep the epoch that does best on the validation part.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_clips, n_features) or (n_clips, n_frames, n_channels)
+        y : array-like of shape (n_clips,)
+            Emotions.
+        sample_weight : array-like of shape (n_clips,), default=None
+            Weight of each clip in the loss.
+        groups : array-like of shape (n_clips,), default=None
+            Speakers or texts that the validation part must not share with the rest; without two
+            of them the part is stratified.
+        validation_data : tuple (X, y), default=None
+            A validation part of one's own; nothing is carved from X then.
+        on_epoch : callable, default=None
+            Called after each epoch with its row of `history_` as a dict.
+        checkpoint : str or Path, default=None
+            A file to keep the state of training in after each epoch. Where it exists, the fit goes
+            on from there and ends as it would have without the break.
+
+        Returns
+        -------
+        self : NetworkClassifier
+
+        Raises
+        ------
+        OptionError
+            If the checkpoint belongs to a fit with other data or parameters.
+        ValueError
+            If a parameter makes no sense, one class alone is there, or the loss diverges.
+        """
+        validate_params(self)
+        X, y = validate_data(self, X, y, dtype=np.float32, allow_nd=True)
+        self.input_shape_ = X.shape[1:]
+        X = self._shape(X)
+        check_classification_targets(y)
+        self.classes_, codes = np.unique(y, return_inverse=True)
+        if len(self.classes_) < 2:
+            raise ValueError(
+                f"Only one class is in the training data, '{self.classes_[0]}': two are needed."
+            )
+        weights = _check_sample_weight(sample_weight, X, dtype=np.float32)
+        if self.class_weight is not None:
+            weights = weights * compute_sample_weight(self.class_weight, y)
+        random_state = check_random_state(self.random_state)
+
+        def seed() -> int:
+            return int(random_state.randint(2**31 - 1))
+
+        clips, validation = Clips(X, codes, weights), None
+        if validation_data is not None:
+            validation = self._encode_validation(*validation_data)
+            self.validation_indices_ = np.arange(0)
+        else:
+            kept, aside = hold_out(
+                codes, self.validation_fraction, groups=groups, random_state=seed()
+            )
+            self.validation_indices_ = aside
+            if len(aside):
+                clips, validation = (
+                    Clips(*(part[rows] for part in (X, codes, weights))) for rows in (kept, aside)
+                )
+        self._train(clips, validation, seed, on_epoch, checkpoint)
+        return self
+
+    def _encode_validation(self, X, y) -> Clips:
+        X = self._shape(validate_data(self, X, dtype=np.float32, allow_nd=True, reset=False))
+        y = np.asarray(y)
+        known = np.isin(y, self.classes_)  # what the network cannot answer says nothing of it
+        codes = np.searchsorted(self.classes_, y[known])
+        return Clips(X[known], codes, np.ones(len(codes), dtype=np.float32))
+
+    def _train(self, clips, validation, seed, on_epoch, checkpoint) -> None:
+        keras, _ = load_keras()
+        model = self._build(keras, clips.X.shape[1:], len(self.classes_), seed)
+        order = seed()
+        if checkpoint is not None:
+            # The callers' epochs may grow: a fit that goes on may go on for longer.
+            parameters = {k: v for k, v in self.get_params().items() if k not in _NOT_IDENTITY}
+            seen = [*clips, *(validation or ())]
+            checkpoint = Checkpoint(checkpoint, identify(model.to_json(), parameters, *seen))
+        plan = Plan(
+            learning_rate=self.learning_rate,
+            ema_momentum=self.ema_momentum,
+            batch_size=self.batch_size,
+            epochs=self.epochs,
+            monitor=self.monitor,
+            patience=self.patience,
+            verbose=self.verbose,
+            on_epoch=on_epoch,
+            checkpoint=checkpoint,
+        )
+        self.history_rows_, self.best_epoch_ = train(model, clips, validation, plan, order)
+        self.n_epochs_ = len(self.history_rows_)
+        self.network_ = Network(model)
+
+    @property
+    def history_(self) -> pd.DataFrame:
+        """A row per epoch: epoch, loss, accuracy, val_loss, val_accuracy, seconds."""
+        check_is_fitted(self)
+        return pd.DataFrame(self.history_rows_)
+
+    def predict_proba(self, X) -> np.ndarray:
+        """Return the probability of each emotion.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_clips, n_features) or (n_clips, n_frames, n_channels)
+
+        Returns
+        -------
+        probabilities : ndarray of shape (n_clips, n_classes)
+        """
+        check_is_fitted(self)
+        X = self._shape(validate_data(self, X, dtype=np.float32, allow_nd=True, reset=False))
+        return self.network_.predict_proba(X)
+
+    def predict(self, X) -> np.ndarray:
+        """Return the most probable emotion.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_clips, n_features) or (n_clips, n_frames, n_channels)
+
+        Returns
+        -------
+        emotions : ndarray of shape (n_clips,)
+        """
+        most_probable = self.predict_proba(X).argmax(axis=1)
+        return self.classes_[most_probable]
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.non_deterministic = self.random_state is None
+        tags.input_tags.three_d_array = True
+        return tags
+
+
+class SequenceNetworkClassifier(NetworkClassifier):
+    """Base of the networks that run over a sequence; plain rows become (n_features, 1)."""
+
+    def _shape(self, X: np.ndarray) -> np.ndarray:
+        return X if X.ndim == 3 else X.reshape(len(X), -1, 1)
+
+    def shape_layers(self, keras: Any) -> list[Any]:
+        """Return the Keras layers that do what `_shape` does, for those who run it elsewhere."""
+        return [] if len(self.input_shape_) == 2 else [keras.layers.Reshape((-1, 1))]
+
+
+class Stack:
+    """The layers of a network in the making: named in order, each with a seed of its own.
+
+    Parameters
+    ----------
+    keras : module
+    seed : callable
+        Gives a fresh seed.
+    """
+
+    def __init__(self, keras: Any, seed: Callable[[], int]):
+        self.keras = keras
+        self.seed = seed
+        self.layers: list[Any] = []
+
+    def add(self, kind: str, *arguments: Any, **how: Any) -> None:
+        """Add a layer of a kind of `keras.layers`, seeding whatever it draws at random."""
+        initializers = self.keras.initializers
+        if kind in ("Dense", "Conv1D", "LSTM"):
+            how["kernel_initializer"] = initializers.GlorotUniform(seed=self.seed())
+        if kind == "LSTM":
+            how["recurrent_initializer"] = initializers.Orthogonal(seed=self.seed())
+        if kind == "Dropout":
+            if not arguments[0]:
+                return  # a share of nothing is no layer
+            how["seed"] = self.seed()
+        how.setdefault("name", f"{kind.lower()}_{len(self.layers)}")
+        self.layers.append(getattr(self.keras.layers, kind)(*arguments, **how))
+
+    def model(self, name: str) -> Any:
+        """Return the network."""
+        return self.keras.Sequential(self.layers, name=name)
+
+
+def check_sizes(**sizes: Any) -> None:
+    """Raise `ValueError` for a list of layer sizes that are not positive whole numbers."""
+    for name, values in sizes.items():
+        if not all(isinstance(n, int | np.integer) and n > 0 for n in values):
+            raise ValueError(f"{name}={values!r} must be positive whole numbers.")

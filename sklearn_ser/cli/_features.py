@@ -1,0 +1,70 @@
+"""`sklearn-ser features`: a corpus as a table of features."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from sklearn_ser.cli._app import JsonOption, command, notice, print_json
+from sklearn_ser.cli._options import (
+    CacheOption,
+    FeaturesOption,
+    JobsOption,
+    NoCacheOption,
+    OnErrorOption,
+    ParamOption,
+    SchedulerOption,
+    choose_cache,
+    parse_params,
+)
+
+
+@command(name="features")
+def features(
+    data: Annotated[
+        str,
+        typer.Argument(
+            help="A corpus, a folder, a CSV with the columns path and emotion, or several joined "
+            "by commas.",
+            metavar="DATA",
+        ),
+    ],
+    out: Annotated[
+        Path, typer.Option("--out", "-o", help="The table to write: a .parquet or a .csv file.")
+    ],
+    features: FeaturesOption = None,
+    param: ParamOption = None,
+    n_jobs: JobsOption = -1,
+    on_error: OnErrorOption = "stop",
+    cache: CacheOption = None,
+    no_cache: NoCacheOption = False,
+    scheduler: SchedulerOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Write a table with a row per clip: path, emotion, speaker and each feature.
+
+    A run that was stopped goes on where it was when it is started again.
+    """
+    params = parse_params(param)
+    from sklearn_ser.cli._show import progress_bars
+    from sklearn_ser.corpora import load_data
+    from sklearn_ser.pipelines import make_pipeline
+    from sklearn_ser.runs.cluster import work_on
+    from sklearn_ser.runs.feature_table import write_feature_table
+
+    pipeline = make_pipeline("passthrough", features, n_jobs=n_jobs, **params)
+    pipeline.named_steps["features"].set_params(cache_dir=choose_cache(cache, no_cache))
+    with work_on(scheduler), progress_bars() as progress:
+        summary = write_feature_table(
+            pipeline,
+            load_data(data),
+            out,
+            on_error=on_error,
+            on_batch=lambda done, total: progress("features", done, total),
+        )
+    if json:
+        print_json(summary)
+        return
+    for message in summary["skipped"]:
+        notice(message)
+    typer.echo(f"{summary['n_clips']} clips, {summary['n_features']} features: {summary['file']}")

@@ -1,0 +1,160 @@
+"""`sklearn-ser fit`: a corpus in, a fitted pipeline with honest scores out."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from sklearn_ser.cli._app import JsonOption, command, notice, print_json
+from sklearn_ser.cli._options import (
+    AugmentOption,
+    CacheOption,
+    CalibrateOption,
+    ClfOption,
+    DataOption,
+    FeaturesOption,
+    FoldsOption,
+    JobsOption,
+    NoCacheOption,
+    NormalizeSpeakersOption,
+    OnErrorOption,
+    OutOption,
+    ParamOption,
+    RefitOption,
+    SchedulerOption,
+    SeedOption,
+    TestSizeOption,
+    ValidationSizeOption,
+    choose_cache,
+    choose_data,
+    parse_folds,
+    parse_params,
+    refuse_options_beside,
+)
+
+
+@command(name="fit")
+def fit(
+    context: typer.Context,
+    clf: ClfOption = "svm",
+    data: DataOption = None,
+    features: FeaturesOption = None,
+    split: Annotated[
+        str,
+        typer.Option(
+            help="What training and test part must not share: random (nothing is kept apart), "
+            "speaker, text, or speaker+text."
+        ),
+    ] = "random",
+    folds: FoldsOption = None,
+    test_size: TestSizeOption = 0.2,
+    validation_size: ValidationSizeOption = 0.1,
+    param: ParamOption = None,
+    seed: SeedOption = 0,
+    out: OutOption = None,
+    n_jobs: JobsOption = -1,
+    on_error: OnErrorOption = "stop",
+    refit: RefitOption = False,
+    calibrate: CalibrateOption = False,
+    augment: AugmentOption = None,
+    normalize_speakers: NormalizeSpeakersOption = False,
+    cache: CacheOption = None,
+    no_cache: NoCacheOption = False,
+    scheduler: SchedulerOption = None,
+    resume: Annotated[
+        Path | None,
+        typer.Option(
+            help="Go on with the fit of this run that was broken off while a network trained. It "
+            "remembers its options.",
+            metavar="RUN",
+            show_default=False,
+        ),
+    ] = None,
+    json: JsonOption = False,
+) -> None:
+    """Fit a classifier, score it on clips it has not seen, and save it as a run.
+
+    The run's folder holds the pipeline (for predict, evaluate and joblib.load), its card, every
+    score and a report to open in a browser.
+
+    With --folds every clip is tested once, by a pipeline that was fitted without its fold; the
+    predictions of all folds are scored together, and the pipeline that is saved is fitted on every
+    clip. Leave one speaker out: --split speaker --folds all.
+    """
+    from sklearn_ser.cli._show import print_scores, progress_bars
+
+    if resume is not None:
+        refuse_options_beside(context, "resume", ("n_jobs", "scheduler", "json", "debug"))
+        from sklearn_ser.runs import read_options
+
+        options = replace(read_options(resume), n_jobs=n_jobs)
+    else:
+        params = parse_params(param)
+        chosen, told = choose_data(data)
+        if told:
+            notice(told)
+        from sklearn_ser.runs import RunOptions
+
+        options = RunOptions(
+            data=chosen,
+            clf=clf,
+            features=features,
+            split=split,
+            test_size=test_size,
+            validation_size=validation_size,
+            params=params,
+            seed=seed,
+            out=out,
+            n_jobs=n_jobs,
+            on_error=on_error,
+            refit=refit,
+            calibrate=calibrate,
+            augment=augment,
+            normalize_speakers=normalize_speakers,
+            cache=choose_cache(cache, no_cache),
+            folds=parse_folds(folds),
+        )
+    from sklearn_ser.runs import fit_run
+    from sklearn_ser.runs.cluster import work_on
+
+    with work_on(scheduler), progress_bars() as progress:
+        metrics = fit_run(options, progress, resume=resume is not None)
+    finish(metrics, json, print_scores)
+
+
+def finish(metrics: dict, json: bool, print_scores) -> None:
+    """Print what a run has come to."""
+    if json:
+        print_json(metrics)
+        return
+    if metrics["skipped"]:
+        notice(f"{len(metrics['skipped'])} clips could not be read; the card lists them.")
+    print_scores(metrics)
+    typer.echo(f"{metrics['split']} split: {_sizes(metrics)}")
+    if metrics["transductive"]:
+        from sklearn_ser.model_selection import TRANSDUCTIVE
+
+        typer.echo(TRANSDUCTIVE)
+    for sentence in metrics["audit"]["sentences"]:
+        typer.echo(sentence)
+    calibration = metrics["calibration"]
+    if "ece_before" in calibration:
+        typer.echo(
+            f"Calibrated: expected calibration error {calibration['ece']:.4f}, "
+            f"{calibration['ece_before']:.4f} before."
+        )
+    typer.echo(f"{metrics['seconds']:.1f} s. Run: {metrics['run']}")
+
+
+def _sizes(metrics: dict) -> str:
+    sizes = (
+        f"{metrics['n_train']} clips to train on, {metrics['n_validation']} for validation, "
+        f"{metrics['n_test']} for the test."
+    )
+    if "folds" not in metrics:
+        return sizes
+    return (
+        f"{len(metrics['folds'])} folds, whose predictions are pooled: {sizes} The saved pipeline "
+        "is fitted on every clip, and these scores are not its own but those of the folds'."
+    )

@@ -1,0 +1,129 @@
+"""`sklearn-ser grid-search`: the best parameters, found without a look at the test part."""
+
+from typing import Annotated
+
+import typer
+
+from sklearn_ser.cli._app import JsonOption, command, notice
+from sklearn_ser.cli._fit import finish
+from sklearn_ser.cli._options import (
+    CacheOption,
+    ClfOption,
+    DataOption,
+    FeaturesOption,
+    JobsOption,
+    NoCacheOption,
+    OnErrorOption,
+    OutOption,
+    RefitOption,
+    SchedulerOption,
+    SeedOption,
+    TestSizeOption,
+    ValidationSizeOption,
+    choose_cache,
+    choose_data,
+    parse_grid,
+)
+
+
+@command(name="grid-search")
+def grid_search(
+    clf: ClfOption = "svm",
+    data: DataOption = None,
+    features: FeaturesOption = None,
+    param: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="What to try, such as clf__C=1,10,100 or features__mfcc__n_mfcc=20,40. May be "
+            "repeated. Without it: the grid of the classifier's recipe.",
+            metavar="STEP__NAME=VALUE,VALUE",
+        ),
+    ] = None,
+    cv: Annotated[
+        str,
+        typer.Option(
+            help="What the folds of the search, and training and test part, must not share: "
+            "random (nothing is kept apart), speaker, or text."
+        ),
+    ] = "random",
+    folds: Annotated[int, typer.Option(help="Folds of the search.", min=2)] = 5,
+    strategy: Annotated[
+        str,
+        typer.Option(
+            help="grid: every candidate on every clip. halving: all on a few clips, and the best "
+            "third on three times as many, until one is left. random: some, drawn at random."
+        ),
+    ] = "grid",
+    candidates: Annotated[
+        int, typer.Option(help="How many candidates --strategy random draws.", min=1)
+    ] = 10,
+    nested: Annotated[
+        bool,
+        typer.Option(
+            "--nested",
+            help="Test every clip in as many outer folds, with a search of its own in each.",
+        ),
+    ] = False,
+    test_size: TestSizeOption = 0.2,
+    validation_size: ValidationSizeOption = 0.1,
+    seed: SeedOption = 0,
+    out: OutOption = None,
+    n_jobs: JobsOption = -1,
+    on_error: OnErrorOption = "stop",
+    refit: RefitOption = False,
+    cache: CacheOption = None,
+    no_cache: NoCacheOption = False,
+    scheduler: SchedulerOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Search for the best parameters, fit with them, and save the result as a run.
+
+    The search sees the training part only, in folds of the same kind as the split; the scores are
+    those of the test part, which it never saw. The features are extracted once for each of their
+    settings. Ctrl-C keeps the candidates that are finished, and the same command goes on from
+    there.
+    """
+    grid = parse_grid(param)
+    chosen, told = choose_data(data)
+    if told:
+        notice(told)
+    from sklearn_ser.cli._show import print_scores, progress_bars
+    from sklearn_ser.runs import RunOptions, SearchOptions, search_run
+    from sklearn_ser.runs.cluster import work_on
+
+    options = RunOptions(
+        data=chosen,
+        clf=clf,
+        features=features,
+        split=cv,
+        test_size=test_size,
+        validation_size=validation_size,
+        seed=seed,
+        out=out,
+        n_jobs=n_jobs,
+        on_error=on_error,
+        refit=refit,
+        cache=choose_cache(cache, no_cache),
+    )
+    how = SearchOptions(grid or None, folds, strategy, candidates, nested)
+    with work_on(scheduler), progress_bars() as progress:
+        metrics = search_run(options, how, progress)
+    if not json:
+        _print_search(metrics["search"])
+    finish(metrics, json, print_scores)
+
+
+def _print_search(found: dict) -> None:
+    best = ", ".join(f"{name}={value}" for name, value in found["best_params"].items())
+    where = "all clips" if "nested" in found else "the training part"
+    typer.echo(
+        f"Best of {found['n_candidates']} candidates: {best} (UAR {found['best_uar']:.4f} over "
+        f"{found['folds_by']} folds of {where})"
+    )
+    if "nested" in found:
+        best_of_folds = [tuple(fold["best_params"].items()) for fold in found["nested"]]
+        typer.echo(
+            f"The scores below are of {len(best_of_folds)} searches, one in each outer fold's "
+            f"training part; {best_of_folds.count(tuple(found['best_params'].items()))} of them "
+            "found the same."
+        )

@@ -1,0 +1,193 @@
+"""`sklearn-ser listen`: the emotion of what is being said."""
+
+import contextlib
+import sys
+from typing import Annotated, Any
+
+import typer
+
+from sklearn_ser.cli._app import JsonOption, command, notice, print_json
+from sklearn_ser.cli._options import (
+    AbstainOption,
+    ModelArgument,
+    SilenceOption,
+    SmoothOption,
+    TrustOption,
+    VadOption,
+)
+
+
+@command(name="listen")
+def listen(
+    model: ModelArgument,
+    source: Annotated[
+        str,
+        typer.Option(
+            help="mic, - for raw samples on standard input, or a file, played at its own speed."
+        ),
+    ] = "mic",
+    rate: Annotated[
+        int | None,
+        typer.Option(
+            help="Sampling rate in Hz of the microphone or of standard input.",
+            min=1000,
+            max=1_000_000,
+            show_default=False,
+        ),
+    ] = None,
+    encoding: Annotated[
+        str, typer.Option(help="Samples on standard input: s16le or f32le, mono.")
+    ] = "s16le",
+    device: Annotated[
+        str | None,
+        typer.Option(help="The microphone, by its name or number.", show_default=False),
+    ] = None,
+    window: Annotated[float, typer.Option(help="Length of a window, in seconds.")] = 2.0,
+    hop: Annotated[float, typer.Option(help="Time between windows, in seconds.")] = 0.5,
+    smooth: SmoothOption = 3,
+    silence_db: SilenceOption = -50.0,
+    vad: VadOption = "energy",
+    abstain_below: AbstainOption = 0.0,
+    jsonl: Annotated[
+        bool, typer.Option("--jsonl", help="Print one JSON object per window and line.")
+    ] = False,
+    json: JsonOption = False,
+    trust: TrustOption = False,
+) -> None:
+    """Tell the emotion of what a microphone hears, window by window.
+
+    Such as `ffmpeg -i IN -f s16le -ac 1 -ar 16000 - | sklearn-ser listen MODEL --source - --rate
+    16000`. Ctrl+C ends it; then you are told how far the answers were behind the sound.
+    """
+    from threadpoolctl import threadpool_limits
+
+    from sklearn_ser.exceptions import OptionError
+    from sklearn_ser.features.quality import TrainingRange
+    from sklearn_ser.inference import EmotionStream, Predictor, live
+    from sklearn_ser.persistence import load_pipeline
+    from sklearn_ser.persistence.card import read_card
+
+    if source == "-" and rate is None:
+        raise OptionError("--source - needs --rate HZ: raw samples do not tell it.")
+    if encoding not in live.ENCODINGS:
+        raise OptionError(f"--encoding {encoding}: there are {' and '.join(live.ENCODINGS)}.")
+    if jsonl and json:
+        raise OptionError("--jsonl and --json both fill standard output: choose one.")
+    if source == "mic":
+        live.import_sounddevice()  # what is missing is said before the model is loaded
+    predictor = Predictor(
+        load_pipeline(model, trust=trust),
+        TrainingRange.from_card(read_card(model)),
+        abstain_below=abstain_below,
+    )
+    own_rate = rate if source in ("mic", "-") else None
+    stream = EmotionStream(
+        predictor, window, hop, rate=own_rate, smooth=smooth, silence_db=silence_db, vad=vad
+    )
+    blocks: Any
+    if source == "mic":
+        chosen = int(device) if device is not None and device.isdigit() else device
+        blocks = live.microphone_blocks(chosen, stream.rate)
+    elif source == "-":
+        blocks = live.pipe_blocks(stream.rate, encoding)
+    else:
+        blocks = live.file_blocks(source, stream.sr, predictor.settings.res_type)
+    report = live.LiveReport()
+    with threadpool_limits(1), _view(predictor.emotions, jsonl=jsonl, quiet=json) as show:
+        _warm_up(stream)
+        with contextlib.suppress(KeyboardInterrupt):  # this is how a person ends it
+            live.follow(stream, blocks, show, report)
+    if json:
+        print_json(report.figures())
+    for sentence in report.sentences():
+        notice(sentence)
+
+
+def _warm_up(stream) -> None:
+    """Answer once, so that the first window waits for nothing that is loaded or compiled late."""
+    import numpy as np
+
+    list(stream.predictor.answers([np.full(round(stream.window * stream.sr), 0.01, np.float32)]))
+
+
+def _view(emotions: list[str], *, jsonl: bool, quiet: bool):
+    """Return what shows events: bars in a terminal, lines elsewhere."""
+    if jsonl:
+        return _Lines(_json_line)
+    if quiet:
+        return _Lines(lambda event: "")
+    if sys.stdout.isatty():
+        return _Bars(emotions)
+    return _Lines(_plain_line)
+
+
+def _json_line(event) -> str:
+    from dataclasses import asdict
+
+    from sklearn_ser.inference.rows import as_json_line
+
+    return as_json_line(asdict(event))
+
+
+def _plain_line(event) -> str:
+    warning = f"  [{event.warning}]" if event.warning else ""
+    if event.error is not None:
+        return f"{event.start:8.2f} {event.end:8.2f}  {event.error}\n"
+    said = f"{event.emotion} {event.confidence:.0%}" if event.speech else "silence"
+    return f"{event.start:8.2f} {event.end:8.2f}  {said}{warning}\n"
+
+
+class _Lines:
+    """A line for each event."""
+
+    def __init__(self, line):
+        self.line = line
+
+    def __enter__(self):
+        return lambda event: typer.echo(self.line(event), nl=False)
+
+    def __exit__(self, *_):
+        return None
+
+
+class _Bars:
+    """A bar for each emotion, that moves."""
+
+    def __init__(self, emotions: list[str]):
+        self.emotions = emotions
+
+    def __enter__(self):
+        from rich.live import Live
+        from rich.text import Text
+
+        self.live = Live(Text("Listening. Ctrl+C ends it."), refresh_per_second=10)
+        self.live.__enter__()
+        return self.show
+
+    def __exit__(self, *reason):
+        return self.live.__exit__(*reason)
+
+    def show(self, event) -> None:
+        """Show an event."""
+        self.live.update(draw_bars(self.emotions, event))
+
+
+def draw_bars(emotions: list[str], event):
+    """Return the bars of an event, as rich shows them."""
+    from rich.progress_bar import ProgressBar
+    from rich.table import Table
+
+    said = event.smoothed if event.error is None else event.error
+    grid = Table(title=f"{event.end:.1f} s   {said}", show_header=False, box=None)
+    grid.title_justify = "left"
+    grid.add_column(min_width=max(map(len, emotions)))
+    grid.add_column(width=40)
+    grid.add_column(justify="right")
+    for emotion in emotions:
+        value = event.probabilities[emotion] if event.speech and event.error is None else 0.0
+        style = "bold" if emotion == event.smoothed else ""
+        bar = ProgressBar(total=1, completed=value, complete_style="cyan", finished_style="cyan")
+        grid.add_row(emotion, bar, f"{value:.0%}", style=style)
+    if event.warning:
+        grid.caption = event.warning
+    return grid

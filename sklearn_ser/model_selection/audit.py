@@ -1,0 +1,259 @@
+"""The leakage audit: what training and test part share, and a test part that nothing can look at.
+
+Leakage makes scores that nobody will meet again (Kapoor & Narayanan, "Leakage and the
+reproducibility crisis in machine-learning-based science", Patterns 4(9), 2023).
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from sklearn_ser.exceptions import LeakageError
+from sklearn_ser.model_selection.splits import Parts
+
+__all__ = ["HIDDEN", "PEEKED", "audit_split", "hide_test_part"]
+
+HIDDEN = ""  # the emotion of a clip that is none of the classifier's business
+
+_NAMED = 5  # examples in a sentence; the lists themselves are whole
+
+
+def audit_split(
+    table: pd.DataFrame, folds: Sequence[Parts], checksums: np.ndarray, audio: np.ndarray
+) -> dict[str, Any]:
+    """Count what is on both sides of a split: clips, speakers, texts.
+
+    Parameters
+    ----------
+    table : DataFrame
+        The corpus.
+    folds : sequence of Parts
+        How it is divided; one for a single test part. Training part means the validation part as
+        well.
+    checksums : ndarray of shape (n_clips,)
+        A checksum of each file's bytes.
+    audio : ndarray of shape (n_clips,)
+        Equal for clips of the same samples, whatever the container, and for no others.
+
+    Returns
+    -------
+    findings : dict
+        - split: what training and test part were meant not to share
+        - n_clips, n_folds
+        - bytes, audio: identical clips, each a dict of n_groups, n_clips (in those groups), n_test
+          (test clips with a twin in the training part), n_contradictions (groups whose clips are
+          labelled differently), and groups, a list of lists of paths, those with a twin in the
+          training part first, at most 20. Files of the same bytes count as the same audio too.
+        - speaker, text: None where the corpus does not tell, else a dict of n (how many there
+          are), n_train, n_test, n_shared (on both sides of a fold), shared (their names, sorted),
+          and n_test_clips (test clips whose speaker or text is in the training part)
+        - clean: whether no test clip has a twin, and nothing is shared that the split keeps apart
+        - sentences: what all that means, a list of str
+
+    Raises
+    ------
+    LeakageError
+        If a clip is in the training and in the test part of a fold, or a speaker or text that the
+        split promises to keep apart: that would be a fault of this program.
+
+    Examples
+    --------
+    >>> import numpy as np, pandas as pd
+    >>> from sklearn_ser.model_selection import Parts, audit_split
+    >>> table = pd.DataFrame({"path": list("abc"), "emotion": ["sad", "sad", "happy"]})
+    >>> parts = Parts(np.array([0, 2]), np.array([], int), np.array([1]), "random", None)
+    >>> found = audit_split(table, [parts], np.array(["1", "1", "2"]), np.array(["1", "1", "2"]))
+    >>> found["bytes"]["n_test"], found["bytes"]["groups"]
+    (1, [['a', 'b']])
+    """
+    split = folds[0].split
+    sides = [(np.concatenate([parts.train, parts.validation]), parts.test) for parts in folds]
+    for train, test in sides:
+        if len(both := np.intersect1d(train, test)):
+            raise LeakageError(
+                f"{len(both)} clips are in the training and in the test part, the first "
+                f"{table['path'].iloc[both[0]]}: no score of this split means anything."
+            )
+    findings: dict[str, Any] = {
+        "split": split,
+        "n_clips": len(table),
+        "n_folds": len(folds),
+        "bytes": _find_twins(table, sides, checksums),
+        "audio": _find_twins(table, sides, audio),
+    }
+    for column in ("speaker", "text"):
+        shared = _find_shared(table, sides, column)
+        findings[column] = shared
+        if column in split.split("+") and shared is not None and shared["n_shared"]:
+            raise LeakageError(
+                f"The split keeps each {column} on one side, yet {_some(shared['shared'])} are on "
+                "both: no score of it means anything."
+            )
+    findings["clean"] = not findings["audio"]["n_test"]
+    findings["sentences"] = _say(findings, int(sum(len(test) for _, test in sides)))
+    return findings
+
+
+Sides = list[tuple[np.ndarray, np.ndarray]]
+
+
+def _find_twins(table: pd.DataFrame, sides: Sides, keys: np.ndarray) -> dict[str, Any]:
+    _, codes, counts = np.unique(keys, return_inverse=True, return_counts=True)
+    torn: set[int] = set()
+    n_test = 0
+    for train, test in sides:
+        twins = np.isin(codes[test], codes[train])
+        n_test += int(twins.sum())
+        torn |= set(codes[test][twins].tolist())
+    groups = sorted(np.flatnonzero(counts > 1).tolist(), key=lambda code: code not in torn)
+    members = [np.flatnonzero(codes == code) for code in groups]
+    paths, emotions = table["path"].to_numpy(), table["emotion"].to_numpy()
+    return {
+        "n_groups": len(groups),
+        "n_clips": int(sum(map(len, members))),
+        "n_test": n_test,
+        "n_contradictions": sum(len(set(emotions[rows])) > 1 for rows in members),
+        "groups": [[str(path) for path in paths[rows]] for rows in members[:20]],
+    }
+
+
+def _find_shared(table: pd.DataFrame, sides: Sides, column: str) -> dict[str, Any] | None:
+    if column not in table or table[column].isna().all():
+        return None
+    values = table[column].to_numpy(dtype=object)
+    known = table[column].notna().to_numpy()
+    trained: set[str] = set()
+    tested: set[str] = set()
+    shared: set[str] = set()
+    n_test_clips = 0
+    for train, test in sides:
+        ours, theirs = (set(values[rows[known[rows]]].astype(str)) for rows in (train, test))
+        trained, tested, shared = trained | ours, tested | theirs, shared | (ours & theirs)
+        n_test_clips += int(np.isin(values[test[known[test]]].astype(str), list(ours)).sum())
+    return {
+        "n": len(trained | tested),
+        "n_train": len(trained),
+        "n_test": len(tested),
+        "n_shared": len(shared),
+        "shared": sorted(shared),
+        "n_test_clips": n_test_clips,
+    }
+
+
+def _say(findings: dict[str, Any], n_test: int) -> list[str]:
+    return [
+        *_say_twins(findings, n_test),
+        *_say_shared(findings, "speaker", "voices", n_test),
+        *_say_shared(findings, "text", "words", n_test),
+    ]
+
+
+def _say_twins(findings: dict[str, Any], n_test: int) -> list[str]:
+    audio, same_bytes = findings["audio"], findings["bytes"]
+    if not audio["n_groups"]:
+        return [f"No two of the {findings['n_clips']} clips hold the same audio."]
+    sentences = []
+    pair = " = ".join(Path(path).name for path in audio["groups"][0][:3])
+    if audio["n_test"]:
+        sentences.append(
+            f"{audio['n_test']} of {n_test} test clips hold the same audio as a clip of the "
+            f"training part ({same_bytes['n_test']} of them the same bytes), such as {pair}: the "
+            "scores flatter. Remove the copies."
+        )
+    else:
+        sentences.append(
+            f"{audio['n_clips']} clips hold the audio of another, such as {pair}, but no test clip "
+            "that of a training clip: they count more than once, and leak nothing."
+        )
+    if audio["n_contradictions"]:
+        sentences.append(
+            f"{audio['n_contradictions']} groups of clips of the same audio are labelled with "
+            "different emotions: listen to them, and correct the labels."
+        )
+    return sentences
+
+
+def _say_shared(findings: dict[str, Any], column: str, what: str, n_test: int) -> list[str]:
+    found = findings[column]
+    if found is None:
+        return [
+            f"The corpus does not tell its {column}s, so the scores may be for {what} that were in "
+            "the training part."
+        ]
+    if not found["n_shared"]:
+        return [f"No {column} is on both sides: the scores are for {what} never heard before."]
+    meant = f"so the scores are for {what} heard in training and say little about others"
+    if column == "text" and findings["speaker"] is not None and not findings["speaker"]["n_shared"]:
+        meant = "though in other voices"
+    return [
+        f"{found['n_shared']} of {found['n_test']} {column}s of the test part "
+        f"({_some(found['shared'])}) are in the training part too, {meant}."
+    ]
+
+
+def _some(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return ", ".join(names[:_NAMED]) + more
+
+
+@contextmanager
+def hide_test_part(
+    X: np.ndarray, y: np.ndarray, parts: Parts
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Let nothing that is fitted look at the test part, whatever mistake it is made with.
+
+    Until the end of the block the rows of the test part are infinite, which no estimator of
+    scikit-learn or of this package accepts, and their emotions blank.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_clips, ...)
+        Features of all clips; changed in place, and back at the end.
+    y : ndarray of shape (n_clips,)
+        Emotions of all clips.
+    parts : Parts
+
+    Yields
+    ------
+    X, y : ndarray
+        The same without the test part.
+
+    Raises
+    ------
+    LeakageError
+        If what happens in the block stumbles over a row of the test part.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_ser.model_selection import Parts, hide_test_part
+    >>> X, y = np.array([[1.0], [2.0]]), np.array(["sad", "happy"])
+    >>> parts = Parts(np.array([0]), np.array([], int), np.array([1]), "random", None)
+    >>> with hide_test_part(X, y, parts) as (X_seen, y_seen):
+    ...     X_seen.ravel().tolist(), y_seen.tolist()
+    ([1.0, inf], ['sad', ''])
+    """
+    rows = np.setdiff1d(np.arange(len(X)), np.concatenate([parts.train, parts.validation]))
+    kept = X[rows]
+    blank = y.copy()
+    blank[rows] = HIDDEN
+    X[rows] = np.inf
+    try:
+        yield X, blank
+    except ValueError as error:
+        others = np.delete(np.arange(len(X)), rows)
+        if "infinity" in str(error) and np.isfinite(X[others]).all():
+            raise LeakageError(PEEKED) from error
+        raise
+    finally:
+        X[rows] = kept
+
+
+PEEKED = (
+    "The fit looked at the test part: preprocessing, fit and tuning may see the training part "
+    "alone, or no score means anything."
+)

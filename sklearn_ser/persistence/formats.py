@@ -1,0 +1,238 @@
+"""A fitted pipeline as a file, its card beside it, and the question whether to trust a file.
+
+Loading a joblib file runs code that its maker chose. So a card with a checksum lies beside each
+pipeline, which proves that it arrived whole; and this user's configuration folder keeps the
+checksums of what was written here, which is what the commands unpickle without being asked to
+trust. skops files run no code when loaded and are the way to share with strangers.
+"""
+
+import copy
+import hashlib
+import io
+import json
+import os
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import joblib
+from sklearn.pipeline import Pipeline
+
+from sklearn_ser._files import staged
+from sklearn_ser.exceptions import ModelError, SerError
+from sklearn_ser.persistence.card import (
+    card_path,
+    check_versions,
+    describe_pipeline,
+    find_model,
+    read_card,
+)
+from sklearn_ser.persistence.onnx import read_onnx, to_onnx
+from sklearn_ser.persistence.trust import remember, remembered
+
+__all__ = ["load_pipeline", "save_pipeline"]
+
+# What skops may build beyond the plain scikit-learn and numpy types it trusts by itself.
+SKOPS_TRUSTED = [
+    "sklearn.calibration._CalibratedClassifier",
+    "sklearn.calibration._SigmoidCalibration",
+    "sklearn.model_selection._split.StratifiedKFold",
+    "sklearn.neural_network._stochastic_optimizers.AdamOptimizer",
+    "sklearn.tree._tree.Tree",
+    "sklearn_ser.audio.loader.AudioLoader",
+    "sklearn_ser.classifiers.svm.SVMClassifier",
+    "sklearn_ser.features.articulation.Formants",
+    "sklearn_ser.features.articulation.Perturbation",
+    "sklearn_ser.features.rhythm.ModulationSpectrum",
+    "sklearn_ser.features.rhythm.Rhythm",
+    "sklearn_ser.features.scaler.SequenceScaler",
+    "sklearn_ser.features.sequences.FrameFeatures",
+    "sklearn_ser.features.sequences.LogMelSpectrogram",
+    "sklearn_ser.features.spectral.Chroma",
+    "sklearn_ser.features.spectral.MFCC",
+    "sklearn_ser.features.spectral.MelSpectrogram",
+    "sklearn_ser.features.spectral.SpectralContrast",
+    "sklearn_ser.features.speakers.SpeakerNormalizer",
+    "sklearn_ser.features.auditory.BarkSpectrum",
+    "sklearn_ser.features.auditory.Loudness",
+    "sklearn_ser.features.auditory.SpectralShape",
+    "sklearn_ser.features.union.AudioFeatureUnion",
+    "sklearn_ser.features.voice.Pitch",
+    "sklearn_ser.features.voice.VoiceCorrelations",
+    "sklearn_ser.features.voice.VoiceQuality",
+    "sklearn_ser.classifiers._weights.Network",
+    "sklearn_ser.classifiers.ann.ANNClassifier",
+    "sklearn_ser.classifiers.cnn.CNNClassifier",
+    "sklearn_ser.classifiers.cnn_lstm.CNNLSTMClassifier",
+    "sklearn_ser.classifiers.lstm.LSTMClassifier",
+    "sklearn_ser.classifiers.temperature.TemperatureScaledClassifier",
+]
+
+
+def save_pipeline(pipeline: Pipeline, path: str | os.PathLike, card: dict | None = None) -> Path:
+    """Write a fitted pipeline and, beside it, its card.
+
+    The file is complete or not there at all. What belongs to this machine (`n_jobs`, `cache_dir`,
+    `verbose`) is left out.
+
+    Parameters
+    ----------
+    pipeline : Pipeline
+        A fitted pipeline.
+    path : str or Path
+        Where to write: `NAME.joblib`, `NAME.skops` to share with strangers, or `NAME.onnx` to
+        predict without TensorFlow. The card of
+        `pipeline.joblib` is `card.json`, that of any other file has its name and `.card.json`.
+    card : dict, default=None
+        What else the card should say.
+
+    Returns
+    -------
+    path : Path
+
+    Raises
+    ------
+    ModelError
+        If the pipeline is not fitted, the suffix is not known, or skops does not know a part.
+    OSError
+        If the disk is full or the folder cannot be written.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import numpy as np
+    >>> from sklearn_ser import load_pipeline, make_pipeline, save_pipeline
+    >>> noise = np.random.default_rng(0).normal(size=(4, 8000)) / 10
+    >>> pipe = make_pipeline("rf", "mfcc").fit(noise, ["sad", "happy"] * 2)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = save_pipeline(pipe, f"{folder}/noise.joblib")
+    ...     again = load_pipeline(path)
+    >>> again.classes_.tolist()
+    ['happy', 'sad']
+    """
+    path = Path(path)
+    pipeline = _without_machine(pipeline)
+    if path.suffix == ".skops":
+        import skops.io
+
+        data = skops.io.dumps(pipeline, compression=zipfile.ZIP_DEFLATED)
+        unknown = set(skops.io.get_untrusted_types(data=data)) - set(SKOPS_TRUSTED)
+        if unknown:
+            raise ModelError(
+                f"{path.name}: skops files hold this package's own and scikit-learn's parts only, "
+                f"not {', '.join(sorted(unknown))}: save as .joblib."
+            )
+    elif path.suffix == ".joblib":
+        buffer = io.BytesIO()
+        joblib.dump(pipeline, buffer)
+        data = buffer.getvalue()
+    elif path.suffix == ".onnx":
+        data = to_onnx(pipeline)
+    else:
+        raise ModelError(f"{path.name}: give a file name that ends in .joblib, .skops or .onnx.")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    full_card = describe_pipeline(pipeline) | (card or {})
+    full_card |= {"file": path.name, "sha256": hashlib.sha256(data).hexdigest()}
+    card_text = json.dumps(full_card, indent=2, ensure_ascii=False)
+    # Both are on the disk before either takes its place: a disk that is full spoils neither.
+    with staged(path) as ready, staged(card_path(path)) as card_ready:
+        ready.write_bytes(data)
+        card_ready.write_text(card_text, encoding="utf-8")
+    if path.suffix == ".joblib":
+        remember(full_card["sha256"])
+    return path
+
+
+def load_pipeline(path: str | os.PathLike, *, trust: bool = True) -> Pipeline:
+    """Read a pipeline after checking that it arrived whole and fits the versions here.
+
+    .. warning:: A joblib file runs code when it is loaded: load only what you or people you trust
+       have made. A matching card proves nothing about its maker. A skops file runs none.
+
+    Parameters
+    ----------
+    path : str or Path
+        A run's folder, or a model file with its card beside it.
+    trust : bool, default=True
+        Whether to load a joblib file that was not written here by this user. The commands say
+        `False` unless they are told `--trust`.
+
+    Returns
+    -------
+    pipeline : Pipeline
+
+    Raises
+    ------
+    ModelError
+        If the file is missing, damaged, of other versions, or not trusted.
+    """
+    path = find_model(path)
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise ModelError(f"{path} cannot be read: {error.strerror}.") from error
+    checksum = hashlib.sha256(data).hexdigest()
+    card = read_card(path)
+    if card.get("sha256") != checksum:
+        raise ModelError(
+            f"{path} is not the file its card describes (its SHA-256 differs): it was damaged or "
+            "changed. Copy both again, or fit again."
+        )
+    if path.suffix == ".onnx":
+        return read_onnx(data, str(path))
+    check_versions(path, card)
+    if path.suffix == ".skops":
+        return _load_skops(path, data)
+    if not trust and checksum not in remembered():
+        raise ModelError(
+            f"{path} was not written here by you, and loading a joblib file runs whatever code it "
+            "carries: add --trust if you trust its maker, or ask for a .skops file."
+        )
+    try:
+        pipeline = joblib.load(io.BytesIO(data))
+    except Exception as error:  # unpickling may raise anything
+        raise ModelError(f"{path} cannot be loaded: {type(error).__name__}: {error}.") from error
+    _check_checkpoints(path, pipeline, card.get("checkpoints", {}))
+    return pipeline
+
+
+def _check_checkpoints(path: Path, pipeline: Pipeline, expected: dict[str, str]) -> None:
+    """Raise `ModelError` where a checkpoint is not the one that the pipeline was fitted with."""
+    for name, checksum in expected.items():
+        transformer = dict(pipeline.named_steps["features"].transformer_list)[name]
+        try:
+            found = transformer.checksum()
+        except SerError:  # it is not here: that is said when its features are asked for
+            continue
+        if found != checksum:
+            raise ModelError(
+                f"{path} was fitted with another checkpoint than the one that is now at "
+                f"{transformer.model} (its SHA-256 differs): put the old one back, or fit again."
+            )
+
+
+def _load_skops(path: Path, data: bytes) -> Pipeline:
+    import skops.io
+    from skops.io.exceptions import UntrustedTypesFoundException
+
+    try:
+        return skops.io.loads(data, trusted=SKOPS_TRUSTED)
+    except UntrustedTypesFoundException as error:
+        raise ModelError(
+            f"{path} holds parts that this package never writes, so it is not loaded: {error}"
+        ) from error
+    except Exception as error:  # a damaged zip or schema may raise anything
+        raise ModelError(f"{path} is not a whole skops file: {error}.") from error
+
+
+def _without_machine(pipeline: Pipeline) -> Pipeline:
+    """Return a copy without what belongs to the machine it was fitted on."""
+    pipeline = copy.deepcopy(pipeline)
+    neutral: dict[str, Any] = {"n_jobs": None, "cache_dir": None, "verbose": 0, "memory": None}
+    return pipeline.set_params(
+        **{
+            name: neutral[last]
+            for name in pipeline.get_params()
+            if (last := name.rsplit("__", 1)[-1]) in neutral
+        }
+    )

@@ -1,0 +1,254 @@
+"""The drawings of the report, as SVG that takes the colours of the page it stands in."""
+
+import functools
+import io
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike
+
+from sklearn_ser.features import LogMelSpectrogram
+from sklearn_ser.report.examples import Clip
+
+__all__ = [
+    "Chart",
+    "draw_clip",
+    "draw_coverage",
+    "draw_durations",
+    "draw_history",
+    "draw_mel",
+    "draw_reliability",
+    "draw_wave",
+]
+
+# What is drawn in these colours takes those of the page, light or dark.
+INK, FAINT, FIRST, SECOND = "#1b1c1e", "#c9ccd1", "#0b5cad", "#a8430a"
+ON_PAGE = {
+    INK: "currentColor",
+    FAINT: "var(--rule)",
+    FIRST: "var(--first)",
+    SECOND: "var(--second)",
+}
+
+STYLE: dict[Any, Any] = {
+    "svg.fonttype": "none",  # letters stay letters: they can be read out, searched and restyled
+    "font.size": 10,
+    "text.color": INK,
+    "axes.edgecolor": FAINT,
+    "axes.labelcolor": INK,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "legend.frameon": False,
+}
+SIZE = (3.9, 2.7)  # inches; a phone shows it at about this size
+MARGINS = {"left": 0.18, "right": 0.97, "bottom": 0.19, "top": 0.95}
+
+
+@dataclass(frozen=True)
+class Chart:
+    """A drawing, and what it says to those who do not see it.
+
+    Attributes
+    ----------
+    name : str
+        Its file name without suffix.
+    title, alt : str
+    svg : str
+        An SVG document in plain colours.
+    """
+
+    name: str
+    title: str
+    alt: str
+    svg: str
+
+    def on_page(self) -> str:
+        """Return the drawing for a page: in its colours, with ids that are this drawing's own."""
+        svg = self.svg[self.svg.index("<svg") :]
+        # A page needs no names of XML's, and its style sheet says how lines join.
+        for part in (r"<metadata>.*?</metadata>\s*", r"<!--.*?-->\s*", r"<style.*?</style>\s*"):
+            svg = re.sub(part, "", svg, flags=re.DOTALL)
+        svg = re.sub(r' xmlns(:xlink)?="[^"]*"', "", svg)
+        for plain, themed in ON_PAGE.items():
+            svg = svg.replace(plain, themed)
+        svg = re.sub(r' id="([^"]*)"', rf' id="{self.name}-\1"', svg)
+        svg = re.sub(r'(url\(#|href="#)', rf"\g<1>{self.name}-", svg)
+        return svg.replace("<svg ", f'<svg role="img" aria-label="{_quoted(self.alt)}" ', 1)
+
+
+def _in_style(draw: Callable) -> Callable:
+    """Let a function draw in the style of the report, whatever matplotlib is set to."""
+
+    @functools.wraps(draw)
+    def styled(*args: Any, **kwargs: Any) -> Any:
+        import matplotlib
+
+        with matplotlib.rc_context(STYLE):
+            return draw(*args, **kwargs)
+
+    return styled
+
+
+@_in_style
+def draw_history(history: pd.DataFrame, best_epoch: int) -> list[Chart]:
+    """Draw loss and accuracy by epoch, with the epoch that was kept."""
+    charts = []
+    for quantity in ("loss", "accuracy"):
+        figure, axes = _start(xlabel="epoch", ylabel=quantity)
+        for column, label, colour in [
+            (quantity, "training", FIRST),
+            (f"val_{quantity}", "validation", SECOND),
+        ]:
+            if column in history:
+                axes.plot(history["epoch"], history[column], label=label, color=colour)
+        axes.axvline(best_epoch, color=INK, linestyle=":", label=f"kept: epoch {best_epoch}")
+        axes.legend()
+        last = history.iloc[-1]
+        alt = f"{quantity.title()} by epoch: {last[quantity]:.3f} in training"
+        if f"val_{quantity}" in history:
+            alt += f" and {last[f'val_{quantity}']:.3f} in validation"
+        alt += f" after {len(history)} epochs; epoch {best_epoch} is kept."
+        charts.append(_finish(figure, f"training_{quantity}", quantity.title(), alt))
+    return charts
+
+
+@_in_style
+def draw_reliability(calibration: Mapping[str, Any]) -> Chart:
+    """Draw how often answers are right by how sure they are."""
+    figure, axes = _start(xlabel="confidence", ylabel="share right", xlim=(0, 1), ylim=(0, 1.02))
+    bins = calibration["bins"]
+    low = np.array([row["low"] for row in bins])
+    width = np.array([row["high"] for row in bins]) - low
+    axes.bar(low, [row["accuracy"] for row in bins], width, align="edge", color=FIRST,
+             edgecolor=FAINT, alpha=0.75, label="share right")  # fmt: skip
+    axes.plot([0, 1], [0, 1], color=INK, linestyle="--", linewidth=1, label="as it should be")
+    most = max(row["n"] for row in bins)
+    for row in bins:  # the more clips, the larger the dot
+        axes.plot(row["confidence"], row["accuracy"], "o", color=SECOND,
+                  markersize=2 + 5 * row["n"] / most)  # fmt: skip
+    axes.legend(loc="upper left")
+    alt = (
+        f"Reliability diagram: confidence {calibration['confidence']:.0%} on average, expected "
+        f"calibration error {calibration['ece']:.3f} over {calibration['n_bins']} bins."
+    )
+    return _finish(figure, "reliability", "Reliability", alt)
+
+
+@_in_style
+def draw_coverage(confidence: ArrayLike, right: ArrayLike) -> Chart:
+    """Draw how many of the answers are right if only the surest are given."""
+    confidence = np.asarray(confidence)
+    order = np.argsort(-confidence, kind="stable")
+    share = np.arange(1, len(order) + 1) / len(order)
+    accuracy = np.cumsum(np.asarray(right)[order]) / np.arange(1, len(order) + 1)
+    last = np.append(np.diff(confidence[order]) != 0, True)  # equally sure clips come together
+    figure, axes = _start(
+        xlabel="share of clips that get an answer", ylabel="share right", xlim=(0, 1.02)
+    )
+    axes.plot(share[last], accuracy[last], color=FIRST, drawstyle="steps-post")
+    axes.axhline(accuracy[-1], color=INK, linestyle=":", linewidth=1)
+    axes.set_ylim(max(0, accuracy[last].min() - 0.05), 1.01)
+    half = accuracy[last][np.searchsorted(share[last], 0.5)]
+    alt = (
+        f"Accuracy against coverage: {accuracy[-1]:.1%} of all answers are right, and {half:.1%} "
+        "of the surer half."
+    )
+    return _finish(figure, "coverage", "Coverage and accuracy", alt)
+
+
+@_in_style
+def draw_durations(seconds: ArrayLike, of: str = "clips") -> Chart:
+    """Draw how long clips are."""
+    seconds = np.asarray(seconds)
+    figure, axes = _start(xlabel="duration (s)", ylabel=of)
+    # Among ten thousand clips of two seconds one of an hour would be all there is to see.
+    longest = np.percentile(seconds, 99.5)
+    beyond = int((seconds > longest * 1.5).sum())
+    shown = seconds[seconds <= longest * 1.5]
+    axes.hist(shown, bins=min(30, max(5, len(shown) // 5)), color=FIRST, edgecolor=FAINT)
+    alt = (
+        f"Durations of {len(seconds)} clips: from {seconds.min():.2f} to {seconds.max():.2f} s, "
+        f"median {np.median(seconds):.2f} s."
+    )
+    if beyond:
+        alt += f" {beyond} longer than {longest * 1.5:.1f} s are not drawn."
+    return _finish(figure, "durations", "Durations", alt)
+
+
+@_in_style
+def draw_clip(clip: Clip, name: str, title: str, longest: float) -> Chart:
+    """Draw the waveform and the mel spectrogram of a clip, on an axis of `longest` seconds."""
+    figure, (wave, mel) = _start(rows=(1, 2.2))
+    seconds = len(clip.y) / clip.sr
+    draw_wave(wave, clip)
+    draw_mel(mel, clip)
+    wave.set(xlim=(0, longest), xticks=[], yticks=[])
+    mel.set(xlim=(0, longest), xlabel="time (s)")
+    alt = f"Waveform and mel spectrogram of {title}, {seconds:.2f} s."
+    return _finish(figure, name, title, alt)
+
+
+def draw_wave(axes: Any, clip: Clip) -> None:
+    """Draw the range of a waveform in a few hundred steps, as nobody can see more of them."""
+    steps = np.array_split(clip.y, min(400, len(clip.y)))
+    t = np.linspace(0, len(clip.y) / clip.sr, len(steps))
+    low, high = ([edge(step) for step in steps] for edge in (np.min, np.max))
+    axes.fill_between(t, low, high, color=FIRST, lw=0.5)
+    peak = float(np.abs(clip.y).max()) or 1.0
+    axes.set_ylim(-1.05 * peak, 1.05 * peak)
+
+
+def draw_mel(axes: Any, clip: Clip) -> None:
+    """Draw the mel spectrogram of a clip, 70 dB deep, with its frequencies in kHz."""
+    from matplotlib.ticker import FixedFormatter, FixedLocator
+
+    bands = LogMelSpectrogram(clip.sr, n_frames=1 + len(clip.y) // 512, n_mels=64, htk=True)
+    decibels = bands.fit_transform([clip.y])[0].T
+    loudest = decibels.max()
+    axes.imshow(
+        decibels, origin="lower", aspect="auto", cmap="magma", vmin=loudest - 70, vmax=loudest,
+        extent=(0, len(clip.y) / clip.sr, 0, 64), interpolation="nearest",
+    )  # fmt: skip
+    hertz = [f for f in (250, 1000, 4000, 8000) if f < clip.sr / 2]
+    axes.yaxis.set_major_locator(FixedLocator([_band(f, clip.sr, 64) for f in hertz]))
+    axes.yaxis.set_major_formatter(FixedFormatter([f"{f / 1000:g}" for f in hertz]))
+    axes.set_ylabel("kHz")
+
+
+def _band(frequency: float, sr: int, n_mels: int) -> float:
+    """Return where a frequency lies among mel bands, each one unit high."""
+    top, mel = (np.log10(1 + f / 700) for f in (sr / 2, frequency))  # HTK's mel scale
+    return mel / top * (n_mels + 1) - 0.5
+
+
+def _start(*, rows: Sequence[float] = (1,), **axes_settings: Any) -> tuple[Any, Any]:
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=SIZE)
+    figure.subplots_adjust(**MARGINS)
+    figure.patch.set_alpha(0)
+    axes = figure.subplots(len(rows), gridspec_kw={"height_ratios": rows})
+    for one in np.ravel(axes):
+        one.patch.set_alpha(0)
+        one.set(**axes_settings)
+    return figure, axes
+
+
+def _finish(figure: Any, name: str, title: str, alt: str) -> Chart:
+    import matplotlib
+
+    file = io.StringIO()
+    # Equal runs leave equal files: ids are salted with the name, and no date is noted.
+    with matplotlib.rc_context({"svg.hashsalt": name}):
+        figure.savefig(file, format="svg", metadata={"Date": None})
+    return Chart(name, title, alt, file.getvalue())
+
+
+def _quoted(text: str) -> str:
+    return text.replace("&", "&amp;").replace('"', "&quot;").replace("<", "&lt;")

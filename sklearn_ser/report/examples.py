@@ -1,0 +1,152 @@
+"""Clips to show: one of each emotion, and the most confident mistakes, to look at and listen to."""
+
+import base64
+import io
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from sklearn.pipeline import Pipeline
+
+from sklearn_ser.exceptions import AudioError
+
+__all__ = ["Clip", "choose_examples", "clip_reader", "confident_mistakes", "durations"]
+
+MOST_SECONDS = 4.0  # of a clip on a page
+MOST_MISTAKES = 8
+MOST_EXAMPLES = 12
+HIGHEST_RATE = 24_000  # of a sound on a page, in Hz: speech needs no more
+
+
+@dataclass(frozen=True)
+class Clip:
+    """A waveform to show, at most the first four seconds of its clip.
+
+    Attributes
+    ----------
+    y : ndarray of shape (n_times,)
+    sr : int
+        Sampling rate in Hz.
+    cut : bool
+        Whether the clip goes on after that.
+    """
+
+    y: np.ndarray
+    sr: int
+    cut: bool
+
+    def as_data_uri(self) -> str:
+        """Return the sound as 16-bit FLAC in a data URI, for a player that needs no file."""
+        import soundfile
+        import soxr
+
+        y, sr = self.y, self.sr
+        if sr > HIGHEST_RATE:
+            y, sr = soxr.resample(y, sr, HIGHEST_RATE), HIGHEST_RATE
+        file = io.BytesIO()
+        soundfile.write(file, y.clip(-1, 1), sr, format="FLAC", subtype="PCM_16")
+        return f"data:audio/flac;base64,{base64.b64encode(file.getvalue()).decode()}"
+
+
+def choose_examples(table: pd.DataFrame) -> dict[str, int]:
+    """Choose a clip of each emotion, of one speaker and one text as far as there are.
+
+    Parameters
+    ----------
+    table : DataFrame
+        A corpus.
+
+    Returns
+    -------
+    examples : dict of str to int
+        The position of a clip by its emotion, of the first twelve by the alphabet. Differences are
+        easiest to see between clips that differ in emotion alone.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from sklearn_ser.report.examples import choose_examples
+    >>> table = pd.DataFrame({"emotion": ["sad", "sad", "calm"], "speaker": ["a", "b", "b"]})
+    >>> choose_examples(table)
+    {'calm': 2, 'sad': 1}
+    """
+    table = table.reset_index(drop=True)
+    pool, others = table, pd.DataFrame(index=table.index)
+    for column in ("speaker", "text"):
+        if column in table and table[column].notna().any():
+            richest = pool.groupby(column)["emotion"].nunique().idxmax()
+            others[column] = table[column] != richest
+            pool = pool[pool[column] == richest]
+    if len(others.columns):
+        table = table.loc[others.sort_values(list(others.columns), kind="stable").index]
+    first = table.reset_index().drop_duplicates("emotion").sort_values("emotion")
+    return {
+        str(emotion): int(i) for emotion, i in zip(first["emotion"], first["index"], strict=True)
+    }
+
+
+def confident_mistakes(predictions: pd.DataFrame, n_most: int = MOST_MISTAKES) -> pd.DataFrame:
+    """Return the wrong answers that were the surest, the surest first.
+
+    Parameters
+    ----------
+    predictions : DataFrame
+        As in predictions.csv: the columns path, truth, prediction, and p_EMOTION for each emotion.
+    n_most : int, default=8
+
+    Returns
+    -------
+    mistakes : DataFrame of at most n_most rows
+        With the columns confidence, and p_truth, what probability the truth was given.
+    """
+    probabilities = predictions.filter(regex="^p_")
+    shown = predictions.assign(confidence=probabilities.max(axis=1))
+    shown["p_truth"] = [
+        row.get(f"p_{truth}", 0.0)
+        for truth, row in zip(predictions["truth"], probabilities.to_dict("records"), strict=True)
+    ]
+    wrong = shown[shown["truth"] != shown["prediction"]]
+    return wrong.sort_values("confidence", ascending=False, kind="stable").head(n_most)
+
+
+def clip_reader(pipeline: Pipeline) -> Callable[[str], Clip | None]:
+    """Return a function that reads a clip as the pipeline hears it, or gives None if it cannot.
+
+    A picture that is missing must not cost a run that is done.
+    """
+    audio = pipeline.named_steps["audio"]
+
+    def read(path: str) -> Clip | None:
+        try:
+            y = audio.transform([path])[0]
+        except AudioError:
+            return None
+        most = int(MOST_SECONDS * audio.sr)
+        return Clip(y[:most], audio.sr, len(y) > most)
+
+    return read
+
+
+def durations(paths: pd.Series) -> pd.Series:
+    """Return how long clips are by their headers, in seconds; NaN for what cannot be read.
+
+    Parameters
+    ----------
+    paths : Series of n_clips paths
+
+    Returns
+    -------
+    seconds : Series of n_clips floats
+        With the index of the paths.
+    """
+    import soundfile
+
+    seconds = []
+    for path in paths:
+        try:
+            with soundfile.SoundFile(path) as file:
+                seconds.append(file.frames / file.samplerate)
+        except (RuntimeError, OSError):  # a URL, or a file that went away
+            seconds.append(np.nan)
+    return pd.Series(seconds, index=paths.index, dtype=float)

@@ -1,0 +1,335 @@
+"""The page a person opens: one file that needs nothing else."""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from sklearn.pipeline import Pipeline
+
+from sklearn_ser.classifiers.temperature import bare_classifier
+from sklearn_ser.features import name_features
+from sklearn_ser.metrics.groups import GROUPS
+from sklearn_ser.model_selection.splits import SPLITS, Parts
+from sklearn_ser.report.charts import (
+    Chart,
+    draw_clip,
+    draw_coverage,
+    draw_durations,
+    draw_history,
+    draw_reliability,
+)
+from sklearn_ser.report.examples import (
+    MOST_SECONDS,
+    Clip,
+    choose_examples,
+    clip_reader,
+    confident_mistakes,
+    durations,
+)
+
+__all__ = ["Evidence", "verdict", "write_report"]
+
+LICENCE = (
+    "The sounds are parts of the corpus and stay under its licence: look at it before you pass "
+    "this page on."
+)
+MOST_DURATIONS = 5000  # files from all over whose headers are read for the histogram
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What a report shows beyond the scores.
+
+    Attributes
+    ----------
+    table : DataFrame
+        The corpus.
+    parts : Parts
+        How it is divided.
+    predictions : DataFrame of n_test rows
+        As in predictions.csv.
+    pipeline : Pipeline
+        The fitted pipeline.
+    """
+
+    table: pd.DataFrame
+    parts: Parts
+    predictions: pd.DataFrame
+    pipeline: Pipeline
+
+
+def verdict(metrics: Mapping[str, Any]) -> str:
+    """Say in one sentence what the scores mean."""
+    meaning = SPLITS.get(metrics["split"], metrics["split"])
+    interval = metrics.get("accuracy_interval")
+    how = ", transductive" if metrics.get("transductive") else ""
+    between = f" (95% interval {interval[0]:.1%} to {interval[1]:.1%})" if interval else ""
+    return (
+        f"{metrics['accuracy']:.1%}{between} of {metrics['n_test']} unseen clips are recognised, "
+        f"UAR {metrics['uar']:.3f}, on a {metrics['split']} split{how}: {meaning}."
+    )
+
+
+def write_report(
+    path: Path,
+    title: str,
+    metrics: Mapping[str, Any],
+    card: Mapping[str, Any],
+    notes: list[str],
+    evidence: Evidence | None = None,
+) -> list[Chart]:
+    """Write the page of a run.
+
+    Parameters
+    ----------
+    path : Path
+        The HTML file.
+    title : str
+    metrics : mapping
+        What is in metrics.json: every figure on the page is taken from there.
+    card : mapping
+        What is in card.json.
+    notes : list of str
+        Sentences that belong under the verdict.
+    evidence : Evidence, default=None
+        What to draw and to play; `None` leaves that out.
+
+    Returns
+    -------
+    charts : list of Chart
+        The drawings on the page, but for those of single clips.
+    """
+    content: dict[str, Any] = {
+        "title": title,
+        "verdict": verdict(metrics),
+        "notes": notes,
+        "metrics": metrics,
+        "split_meaning": SPLITS.get(metrics["split"], metrics["split"]),
+        "parts": [("test", metrics["n_test"], metrics)]
+        + [
+            (name, metrics[f"n_{name}"], metrics[name])
+            for name in ("validation", "train")
+            if metrics[name]
+        ],
+        "confusion": _confusion(metrics),
+        "by_group": _by_group(metrics),
+        "largest_loss": _largest_loss(metrics),
+        "audit": _audit(metrics.get("audit")),
+        "card": json.dumps(card, indent=2, ensure_ascii=False),
+        "card_facts": _card_facts(card),
+        "licence": LICENCE,
+        "mistakes": None,
+    }
+    charts: list[Chart] = []
+    if evidence is not None:
+        read = clip_reader(evidence.pipeline)
+        content["training"] = _training(evidence.pipeline)
+        content["sureness"] = _sureness(metrics, evidence.predictions)
+        content["mistakes"] = _mistakes(evidence.predictions, read)
+        content["data"] = _data(evidence.table, evidence.parts)
+        content["examples"] = _examples(evidence, read)
+        content["examples_about"] = (
+            "From the test part, as the classifier hears it: mono, "
+            f"{evidence.pipeline.named_steps['audio'].sr} Hz."
+        )
+        charts = [*content["training"], *content["sureness"]]
+        charts += [content["data"]["durations"]] if content["data"]["durations"] else []
+    content["sections"] = _sections(content)
+    path.write_text(_render(content), encoding="utf-8")
+    return charts
+
+
+def _render(content: Mapping[str, Any]) -> str:
+    import jinja2
+
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
+        autoescape=True,
+        trim_blocks=True,
+    )
+    environment.filters["figure"] = _figure
+    environment.filters["span"] = lambda interval: f"[{interval[0]:.3f}, {interval[1]:.3f}]"
+    return environment.get_template("report.html").render(content)
+
+
+def _figure(value: float | None) -> str:
+    return "–" if value is None else f"{value:.3f}"
+
+
+def _sections(content: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return the id and heading of each section that is there, in the order of the page."""
+    metrics = content["metrics"]
+    return [
+        (name, heading)
+        for name, heading, there in [
+            ("scores", "Scores", True),
+            ("emotions", "Each emotion", True),
+            ("confusion", "Confusion matrix", content["confusion"]),
+            ("training", "Training", content.get("training")),
+            ("calibration", "How sure, how right", metrics.get("calibration")),
+            ("importance", "What the classifier listens to", metrics.get("importance")),
+            ("mistakes", "The most confident mistakes", content["mistakes"] is not None),
+            *[(f"by-{g['column']}", f"Each {g['column']}", True) for g in content["by_group"]],
+            ("data", "The data", content.get("data")),
+            ("examples", "An example of each emotion", content.get("examples")),
+            ("audit", "Audit", content["audit"]),
+            ("card", "Card", True),
+        ]
+        if there
+    ]
+
+
+def _confusion(metrics: Mapping[str, Any]) -> dict[str, Any] | None:
+    confusion = metrics.get("confusion_matrix")
+    if not confusion:
+        return None
+    labels = confusion["labels"]
+    return {
+        "labels": labels,
+        "rows": [
+            (label, [(n, n / max(1, sum(counts)), i == j) for j, n in enumerate(counts)])
+            for i, (label, counts) in enumerate(zip(labels, confusion["counts"], strict=True))
+        ],
+    }
+
+
+def _by_group(metrics: Mapping[str, Any]) -> list[dict[str, Any]]:
+    plural = {"speaker": "speakers", "sex": "sexes"}
+    return [
+        {"column": column, "plural": plural[column], **scores}
+        for column in GROUPS
+        if (scores := metrics.get(f"by_{column}")) and len(scores["groups"]) > 1
+    ]
+
+
+def _largest_loss(metrics: Mapping[str, Any]) -> float:
+    groups = (metrics.get("importance") or {}).get("groups", [])
+    return max([group["mean"] for group in groups if group["mean"] > 0], default=1.0)
+
+
+def _audit(audit: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """Return the sentences of an audit, and a row of counts for each thing it has looked for."""
+    if not audit:
+        return None
+    rows = [
+        (about, found["n_groups"], None, found["n_test"])
+        for about, kind in [("identical files", "bytes"), ("identical sounds", "audio")]
+        if (found := audit.get(kind))
+    ]
+    rows += [
+        (f"{column}s", found["n"], found["n_shared"], found["n_test_clips"])
+        for column in ("speaker", "text")
+        if (found := audit.get(column))
+    ]
+    return {"sentences": audit.get("sentences", []), "rows": rows}
+
+
+def _card_facts(card: Mapping[str, Any]) -> list[tuple[str, str]]:
+    facts = [
+        ("Classifier", card["classifier"]),
+        ("Emotions", ", ".join(card["classes"])),
+        ("Features", name_features(card["features"])),
+        ("Numbers per clip", str(card["n_features"])),
+        ("Audio", f"mono, {card['sampling_rate']} Hz, resampled by {card['resampler']}"),
+    ]
+    if "data" in card:
+        facts.append(("Data", f"{card['data']['name']}, {card['data']['n_clips']} clips"))
+    if "split" in card:
+        facts.append(("Split", f"{card['split']['kind']}, seed {card['split']['seed']}"))
+    versions = ", ".join(f"{name} {number}" for name, number in card["versions"].items())
+    return [*facts, ("Made", f"{card['created']} with {versions}"), ("SHA-256", card["sha256"])]
+
+
+def _training(pipeline: Pipeline) -> list[Chart]:
+    clf = bare_classifier(pipeline.named_steps["clf"])
+    return draw_history(clf.history_, clf.best_epoch_) if hasattr(clf, "history_") else []
+
+
+def _sureness(metrics: Mapping[str, Any], predictions: pd.DataFrame) -> list[Chart]:
+    if not metrics.get("calibration"):
+        return []
+    confidence = predictions.filter(regex="^p_").max(axis=1)
+    right = predictions["truth"] == predictions["prediction"]
+    return [draw_reliability(metrics["calibration"]), draw_coverage(confidence, right)]
+
+
+def _mistakes(predictions: pd.DataFrame, read: Callable[[str], Clip | None]) -> list[dict]:
+    shown = []
+    for row in confident_mistakes(predictions).to_dict("records"):
+        clip = read(row["path"])
+        shown.append(
+            {
+                "truth": row["truth"],
+                "prediction": row["prediction"],
+                "confidence": row["confidence"],
+                "p_truth": row["p_truth"],
+                "name": _name(row["path"]),
+                "sound": clip.as_data_uri() if clip else None,
+                "label": f"{row['truth']} taken for {row['prediction']}: {_name(row['path'])}",
+            }
+        )
+    return shown
+
+
+def _data(table: pd.DataFrame, parts: Parts) -> dict[str, Any]:
+    counts = [_counts(table, parts, "emotion", "Clips of each emotion")]
+    if table.get("speaker", pd.Series(dtype=object)).notna().any():
+        counts.append(_counts(table, parts, "speaker", "Clips of each speaker"))
+    seconds = durations(table["path"].iloc[:: -(-len(table) // MOST_DURATIONS)]).dropna()
+    return {"counts": counts, "durations": draw_durations(seconds) if len(seconds) else None}
+
+
+def _counts(table: pd.DataFrame, parts: Parts, column: str, heading: str) -> dict[str, Any]:
+    values = table[column].fillna("not known").astype(str)
+    # Over folds every clip is in the training part and in the test part in turn.
+    alone = len(parts.train) + len(parts.test) <= len(table)
+    shown = {
+        name: rows
+        for name in ("train", "validation", "test")
+        if alone and len(rows := getattr(parts, name))
+    }
+    of_part = [values.iloc[part].value_counts() for part in shown.values()]
+    rows = [
+        {
+            "name": name,
+            "counts": [int(counts.get(name, 0)) for counts in of_part],
+            "total": int(total),
+        }
+        for name, total in values.value_counts().sort_index().items()
+    ]
+    most = max(row["total"] for row in rows)
+    return {
+        "heading": heading, "column": column, "parts": list(shown), "rows": rows, "most": most
+    }  # fmt: skip
+
+
+def _examples(evidence: Evidence, read: Callable[[str], Clip | None]) -> list[dict]:
+    tested = evidence.table.iloc[evidence.parts.test].reset_index(drop=True)
+    chosen = choose_examples(tested)
+    clips = {emotion: read(tested["path"].iloc[row]) for emotion, row in chosen.items()}
+    longest = max((len(clip.y) / clip.sr for clip in clips.values() if clip), default=0.0)
+    shown = []
+    for i, (emotion, row) in enumerate(chosen.items()):
+        name, clip = _name(tested["path"].iloc[row]), clips[emotion]
+        speaker = tested["speaker"].iloc[row] if "speaker" in tested else None
+        about = f"{name}, speaker {speaker}" if pd.notna(speaker) else name
+        if clip and clip.cut:
+            about += f", the first {MOST_SECONDS:g} s"
+        shown.append(
+            {
+                "emotion": emotion,
+                "about": about,
+                "sound": clip.as_data_uri() if clip else None,
+                "label": f"{emotion}: {name}",
+                "chart": draw_clip(clip, f"example_{i}", emotion, longest) if clip else None,
+            }
+        )
+    return shown
+
+
+def _name(path: str) -> str:
+    """Return what a page calls a clip: nothing of this machine's folders."""
+    return str(path).replace("\\", "/").rsplit("/", 1)[-1]

@@ -1,0 +1,304 @@
+"""`predict` at scale: what sources are, what is written, what is said of odd clips, and kill -9."""
+
+import io
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+import soundfile
+import soxr
+from sklearn.base import BaseEstimator, ClassifierMixin
+
+from sklearn_ser import load_pipeline, make_pipeline, save_pipeline
+from sklearn_ser.exceptions import CorpusError, OptionError
+from sklearn_ser.features.quality import TrainingRange, describe_training
+from sklearn_ser.inference import Predictor, find_sources, predict_table
+from sklearn_ser.inference.rows import RowFile
+from tests.conftest import SR, run, voice
+
+COLUMNS = ["path", "emotion", "confidence", "error", "p_angry", "p_neutral", "p_sad", "warning"]
+
+pytestmark = pytest.mark.usefixtures("mine")
+
+
+@pytest.fixture
+def clips(little_corpus):
+    return sorted(map(str, little_corpus.rglob("*.wav")))
+
+
+# Sources
+
+
+def test_sources(little_corpus, clips, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert find_sources([str(little_corpus)]) == clips
+    assert find_sources([f"{little_corpus}/*/*.wav"]) == clips
+    assert find_sources([f"{little_corpus}/**"]) == clips
+    assert find_sources([f"{little_corpus}/sa*"]) == [c for c in clips if "/sad/" in c]
+    assert find_sources(["no.wav", "https://host/x.wav"]) == ["no.wav", "https://host/x.wav"]
+    assert find_sources(["-"], ["a.wav\n", "\n", f"{little_corpus}/sad\r\n"])[::8] == [
+        "a.wav",
+        clips[-1],
+    ]
+    (tmp_path / "a[1].wav").touch()
+    assert find_sources(["a[1].wav"]) == ["a[1].wav"]
+    for names, words in [(["*.ogg"], "matches no file"), (["-"], "is empty")]:
+        with pytest.raises(CorpusError, match=words):
+            find_sources(names, [])
+
+
+def test_a_list_on_standard_input(model, clips):
+    done = subprocess.run(
+        [sys.executable, "-m", "sklearn_ser", "predict", model, "-", "--jsonl"],
+        input="\n".join([*clips[:3], "missing.wav"]),
+        capture_output=True,
+        text=True,
+    )
+    rows = [json.loads(line) for line in done.stdout.splitlines()]
+    assert done.returncode == 1
+    assert [row["path"] for row in rows] == [*clips[:3], "missing.wav"]
+    assert [row["error"] for row in rows] == [*[None] * 3, rows[3]["error"]]
+    assert "missing.wav does not exist" in rows[3]["error"]
+    assert "1 of 4 sources could not be read" in done.stderr
+
+
+# Rows
+
+
+def read_lines(path):
+    return pd.DataFrame([json.loads(line) for line in path.read_text().splitlines()])
+
+
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_every_form_holds_what_the_pipeline_says(model, clips, tmp_path, n_jobs):
+    (tmp_path / "bad, file.wav").write_text("no audio")
+    sources = [*clips, tmp_path / "bad, file.wav"]
+    how = ("predict", model, *sources, "--n-jobs", n_jobs)
+    expected = load_pipeline(model).predict_proba(clips)
+    for name, read in [
+        ("rows.csv", pd.read_csv),
+        ("rows.jsonl", read_lines),
+        ("rows.parquet", pd.read_parquet),
+    ]:
+        run(*how, "-o", tmp_path / name, code=1)
+        table = read(tmp_path / name)
+        assert table.columns.tolist() == COLUMNS
+        assert table["path"].tolist() == [str(source) for source in sources]
+        np.testing.assert_array_equal(table.filter(regex="^p_").to_numpy()[:-1], expected)
+        np.testing.assert_array_equal(table["confidence"][:-1], expected.max(axis=1))
+        assert table["emotion"].notna().tolist() == [True] * len(clips) + [False]
+        assert "is not audio" in table["error"].iloc[-1]
+    assert sorted(file.name for file in tmp_path.glob("rows*")) == [
+        "rows.csv",
+        "rows.jsonl",
+        "rows.parquet",
+    ]
+    rows = json.loads(run(*how, "--json", code=1)[0])["rows"]
+    assert list(rows[0]) == COLUMNS
+    np.testing.assert_array_equal(rows[0]["p_sad"], expected[0, 2])
+
+
+@pytest.mark.parametrize("clf", ["svm", "logreg", "mlp", "rf"])
+def test_an_answer_does_not_depend_on_its_neighbours(clf, little_corpus, clips):
+    pipe = make_pipeline(clf, random_state=0)
+    pipe.fit(clips, [path.split("/")[-2] for path in clips])
+    together = predict_table(pipe, clips)
+    alone = pd.concat([predict_table(pipe, [path]) for path in clips], ignore_index=True)
+    pd.testing.assert_frame_equal(together, alone, check_exact=True)
+    each = np.concatenate([pipe.predict_proba([path]) for path in clips])
+    np.testing.assert_array_equal(together.filter(regex="^p_").to_numpy(), each)
+
+
+def test_abstaining(model, clips, tmp_path):
+    how = ("predict", model, *clips, "--json")
+    rows = json.loads(run(*how)[0])["rows"]
+    limit = float(np.median([row["confidence"] for row in rows]))
+    for before, after in zip(
+        rows, json.loads(run(*how, "--abstain-below", limit)[0])["rows"], strict=True
+    ):
+        unsure = before["confidence"] < limit
+        assert after == {**before, "emotion": "unsure" if unsure else before["emotion"]}
+    run(*how, "--abstain-below", 2, code=2)
+    with pytest.raises(OptionError, match="from 0 to 1"):
+        Predictor(load_pipeline(model), abstain_below=-1)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("--resume",), "name it with --csv or --out"),
+        (("-o", "x.txt"), ".csv, .jsonl or .parquet"),
+        (("--csv", "x.jsonl"), "ends in .csv"),
+        (("--csv", "nowhere/x.csv"), "folder that exists"),
+        (("--csv", "x.csv", "-o", "y.csv"), "choose one"),
+        (("--json", "--jsonl"), "choose one"),
+    ],
+)
+def test_mistakes(model, clips, words, message, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert message in run("predict", model, clips[0], *words, code=2)[1]
+    assert not list(tmp_path.iterdir())
+
+
+def test_many_bad_files_are_counted_not_recited(model, tmp_path):
+    names = [tmp_path / f"{i}.wav" for i in range(30)]
+    _, err = run("predict", model, *names, "--csv", tmp_path / "rows.csv", code=1)
+    assert err.count("does not exist") == 20
+    assert "and 10 more" in err
+    assert "30 of 30 sources could not be read" in err
+    assert len(pd.read_csv(tmp_path / "rows.csv")) == 30
+
+
+# Warnings
+
+
+def warnings_of(model, *waveforms):
+    predictor = Predictor(
+        load_pipeline(model),
+        TrainingRange(**json.loads((model / "card.json").read_text())["training"]),
+    )
+    return [answer.warning for answer in predictor.answers(list(waveforms))]
+
+
+def test_what_is_unlike_the_training_clips_is_said(model):
+    y = voice(0.4, 180, seed=3)
+    telephone = soxr.resample(soxr.resample(y, SR, 8000), 8000, SR)
+    rng = np.random.default_rng(0)
+    same, silent, still, clipped, short, narrow, noise = warnings_of(
+        model,
+        y,
+        np.zeros(SR, np.float32),
+        y * 1e-4,
+        np.clip(y * 10, -1, 1),
+        y[:2000],
+        telephone,
+        rng.normal(size=SR).astype(np.float32) / 5,
+    )
+    assert same is None
+    assert (silent, still) == ("silent", "silent")
+    assert "clipped" in clipped
+    assert "shorter than the training clips (0.09 s, theirs from 0.40 s on)" in short
+    assert "lower bandwidth than the training clips (3.9 kHz" in narrow
+    assert "unlike the training clips" in noise
+
+
+def test_training_clips_need_no_warning(model, clips):
+    assert predict_table(load_pipeline(model), clips)["warning"].isna().all()
+    rows = json.loads(run("predict", model, *clips, "--json")[0])["rows"]
+    assert [row["warning"] for row in rows] == [None] * len(clips)
+
+
+class Even(ClassifierMixin, BaseEstimator):
+    """A classifier of sequences that finds all emotions as probable."""
+
+    def fit(self, X, y):
+        self.classes_ = np.unique(y)
+        return self
+
+    def predict_proba(self, X):
+        assert X.ndim == 3
+        return np.full((len(X), len(self.classes_)), 1 / len(self.classes_))
+
+
+def test_the_training_range_of_sequences(clips):
+    labels = [path.split("/")[-2] for path in clips]
+    pipe = make_pipeline(Even(), "logmel").fit(clips, labels)
+    from sklearn_ser.pipelines import extract_features
+
+    matrix, _ = extract_features(pipe, clips)
+    training = TrainingRange(**describe_training(pipe, clips, matrix))
+    assert training.seconds == pytest.approx(0.4, abs=0.01)
+    answers = list(Predictor(pipe, training).answers([*clips[:2], np.zeros(SR, np.float32)]))
+    assert [answer.warning for answer in answers] == [None, None, "silent"]
+
+
+def test_a_card_without_a_training_range():
+    everything = TrainingRange.from_card({})
+    assert TrainingRange.from_card({"training": {"seconds": "a", "x": 1}}) == everything
+    assert TrainingRange.from_card({"training": 3}) == everything
+
+
+# Killed and resumed
+
+
+def rows_of(n):
+    return [{"path": f"{i}.wav", "p_sad": i / 7} for i in range(n)]
+
+
+@pytest.mark.parametrize("suffix", ["csv", "jsonl", "parquet"])
+@pytest.mark.parametrize("cut", [0, 1, 7, 40, 10_000])
+def test_what_is_half_written_is_cut_off(tmp_path, suffix, cut):
+    rows = rows_of(30)
+    sources = [row["path"] for row in rows]
+
+    def write(path, n_then_lost=None, **how):
+        file = RowFile(path, ["path", "p_sad"], sources, {"model": "m"}, **how)
+        for i in range(file.n_done, 30):
+            if i == n_then_lost:
+                file.close()
+                return
+            file.add([rows[i]])
+            file.done(failed=i % 2 == 1)
+            if i % 5 == 0:
+                file.commit()
+        file.finish()
+        assert (file.n_rows, file.n_failed) == (30, 15)
+
+    write(tmp_path / f"whole.{suffix}")
+    broken = tmp_path / f"broken.{suffix}"
+    write(broken, n_then_lost=23)
+    assert not broken.exists()
+    partial = broken.with_name(f"{broken.name}.partial")
+    data = partial.read_bytes()
+    partial.write_bytes(data[: max(0, len(data) - cut)] + (b"" if cut else b'"half a ro'))
+    journal = broken.with_name(f"{broken.name}.partial.journal")
+    with open(journal, "ab") as lines:
+        lines.write(b'{"bytes": 99')
+    write(broken, resume=True)
+    assert broken.read_bytes() == (tmp_path / f"whole.{suffix}").read_bytes()
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_going_on_with_something_else_is_refused(tmp_path):
+    path = tmp_path / "rows.csv"
+
+    def begin(sources, model="m", **how):
+        return RowFile(path, ["path", "p_sad"], sources, {"model": model}, **how)
+
+    file = begin(["a", "b"])
+    file.add(rows_of(1))
+    file.done()
+    file.commit()
+    file.close()
+    with pytest.raises(OptionError, match="another model"):
+        begin(["a", "b"], "n", resume=True)
+    with pytest.raises(OptionError, match="other sources"):
+        begin(["b", "a"], resume=True)
+    again = begin(["a", "b", "c"], resume=True)  # more of them may follow
+    assert again.n_done == 1
+    again.close()
+    anew = begin(["b"])
+    assert anew.n_done == 0
+    anew.close()
+
+
+def test_one_bad_header_among_good_files(model, clips, tmp_path):
+    """What is made up of lies is refused in a sentence, and its neighbours are answered right."""
+    good = io.BytesIO()
+    soundfile.write(good, voice(0.4, 100), SR, format="WAV")
+    lie = bytearray(good.getvalue())
+    lie[24:28] = (2**31 - 1).to_bytes(4, "little")  # the sampling rate
+    (tmp_path / "lie.wav").write_bytes(lie)
+    table = predict_table(load_pipeline(model), [clips[0], tmp_path / "lie.wav", clips[1]])
+    assert table["error"].notna().tolist() == [False, True, False]
+    assert "sampling rate" in table["error"][1]
+
+
+def test_save_pipeline_alone_has_no_training_range(clips, tmp_path):
+    pipe = make_pipeline("rf", "mfcc").fit(clips, [path.split("/")[-2] for path in clips])
+    path = save_pipeline(pipe, tmp_path / "m.joblib")
+    rows = json.loads(run("predict", path, clips[0], "--trust", "--json")[0])["rows"]
+    assert rows[0]["warning"] is None

@@ -1,0 +1,304 @@
+"""Emotion over time: the same samples, the same answers, whatever brings them."""
+
+import itertools
+import json
+import tracemalloc
+
+import numpy as np
+import pandas as pd
+import pytest
+import soundfile
+import soxr
+from scipy.signal import butter, sosfilt
+
+from sklearn_ser import EmotionStream, load_pipeline, make_pipeline
+from sklearn_ser.audio.blocks import iter_blocks
+from sklearn_ser.audio.decoding import AudioSettings
+from sklearn_ser.audio.loader import load_audio
+from sklearn_ser.exceptions import AudioError, OptionError
+from sklearn_ser.inference.segments import merge
+from sklearn_ser.inference.stream import EmotionEvent
+from sklearn_ser.inference.timeline import MOST_BUCKETS, Envelope
+from tests.conftest import SR, run, voice
+from tests.inference.test_predict import clips  # noqa: F401  a fixture
+
+SILENT = np.zeros(2 * SR, dtype=np.float32)
+
+pytestmark = pytest.mark.usefixtures("mine")
+
+
+def talk():
+    """Three voices with a pause in between, 9 seconds."""
+    parts = [voice(3, 100, seed=1), SILENT, voice(2, 300, seed=2), voice(2, 180, seed=3)]
+    return np.concatenate(parts)
+
+
+@pytest.fixture
+def pipe(model):
+    return load_pipeline(model)
+
+
+@pytest.fixture
+def recording(tmp_path):
+    path = tmp_path / "talk.wav"
+    soundfile.write(path, soxr.resample(talk(), SR, 16000), 16000)
+    return path
+
+
+# Samples
+
+
+@pytest.mark.parametrize("rate", [8000, 16000, SR, 24414, 48000])
+def test_blocks_are_the_whole(tmp_path, rate):
+    path = tmp_path / "long.flac"
+    rng = np.random.default_rng(0)
+    soundfile.write(path, rng.normal(size=(40 * rate, 2)) / 10, rate)
+    blocks = list(iter_blocks(path, AudioSettings()))
+    assert len(blocks) > 2
+    np.testing.assert_array_equal(np.concatenate(blocks), load_audio(path))
+
+
+def test_blocks_of_what_cannot_be_read(tmp_path):
+    whole = tmp_path / "whole.flac"
+    soundfile.write(whole, np.random.default_rng(0).normal(size=60 * SR) / 10, SR)
+    cut = tmp_path / "cut.flac"
+    cut.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
+    seen = []
+    with pytest.raises(AudioError, match=r"cut\.flac"):
+        seen.extend(iter_blocks(cut, AudioSettings()))
+    assert sum(map(len, seen)) > 20 * SR
+    for name, words in [("empty.wav", "is empty"), ("none.wav", "holds no samples")]:
+        path = tmp_path / name
+        if name == "empty.wav":
+            path.touch()
+        else:
+            soundfile.write(path, np.empty(0), SR)
+        with pytest.raises(AudioError, match=words):
+            list(iter_blocks(path, AudioSettings()))
+    with pytest.raises(AudioError, match="than the 5 s that count"):
+        list(iter_blocks(whole, AudioSettings(max_duration=5)))
+    with pytest.raises(AudioError, match="whole clips only"):
+        list(iter_blocks(whole, AudioSettings(sr=16000, res_type="kaiser_fast")))
+
+
+# The stream
+
+
+@pytest.mark.parametrize("clf", ["svm", "logreg"])
+@pytest.mark.parametrize(("window", "hop"), [(2, 0.5), (1, 1), (0.7, 0.33), (0.5, 0.8)])
+def test_windows_are_what_predict_says_of_their_samples(clf, window, hop, clips):  # noqa: F811
+    pipe = make_pipeline(clf, "mfcc,chroma")
+    pipe.fit(clips, [path.split("/")[-2] for path in clips])
+    y = talk()
+    stream = EmotionStream(pipe, window, hop)
+    events = stream.push(y) + stream.finish()
+    assert len(events) == 1 + int((9 - window) / hop + 1e-9)
+    for event in events:
+        samples = y[round(event.start * SR) : round(event.end * SR)]
+        assert len(samples) == round(window * SR)
+        expected = pipe.predict_proba([samples])[0]
+        assert list(event.probabilities.values()) == expected.tolist()
+        assert event.emotion == pipe.predict([samples])[0]
+        assert event.confidence == expected.max()
+
+
+@pytest.mark.parametrize("rate", [8000, SR, 48000])
+def test_pieces_of_any_size_give_the_same_events(pipe, rate):
+    y = soxr.resample(talk(), SR, rate)
+    whole = EmotionStream(pipe, rate=rate)
+    expected = whole.push(y) + whole.finish()
+    rng = np.random.default_rng(0)
+    pieces = EmotionStream(pipe, rate=rate)
+    events, start = [], 0
+    while start < len(y):
+        n = int(rng.choice([1, 160, 4000, 60_000]))
+        events += pieces.push(y[start : start + n])
+        start += n
+    assert events + pieces.finish() == expected
+    assert len(expected) == 15
+
+
+def test_a_file_a_stream_and_the_command_agree(pipe, model, recording, tmp_path):
+    stream = EmotionStream(pipe)
+    events = [event for some in stream.listen_to(recording) for event in some]
+    live = EmotionStream(pipe, rate=16000)
+    samples, _ = soundfile.read(recording, dtype="float32")
+    assert live.push(samples) + live.finish() == events
+    run(
+        "predict", model, recording, "--window", 2, "--hop", 0.5, "-o", tmp_path / "rows.parquet"
+    )  # fmt: skip
+    table = pd.read_parquet(tmp_path / "rows.parquet")
+    assert table.columns.tolist() == [
+        *("path", "start", "end", "emotion", "confidence", "error"),
+        *("p_angry", "p_neutral", "p_sad", "speech", "smoothed", "warning"),
+    ]
+    for name in ("start", "end", "emotion", "confidence", "speech", "smoothed"):
+        assert table[name].tolist() == [getattr(event, name) for event in events]
+    assert table["p_sad"].tolist() == [event.probabilities["sad"] for event in events]
+
+
+def test_short_recordings_are_one_window(pipe):
+    stream = EmotionStream(pipe)
+    y = voice(0.4, 100)
+    assert stream.push(y) == []
+    (event,) = stream.finish()
+    assert (event.start, event.end) == (0, 0.4)
+    assert list(event.probabilities.values()) == pipe.predict_proba([y])[0].tolist()
+    stream.reset()
+    assert stream.finish() == []
+
+
+def test_silence_and_smoothing(pipe):
+    events = EmotionStream(pipe, 1, 0.5, smooth=3).push(talk())
+    silent = [event.start for event in events if not event.speech]
+    assert silent == [3.0, 3.5, 4.0]
+    assert {e.smoothed for e in events if not e.speech} == {"silence"}
+    recent = []
+    for event in events:
+        recent = [*recent, list(event.probabilities.values())][-3:] if event.speech else []
+        if event.speech:
+            best = int(np.mean(recent, axis=0).argmax())
+            assert event.smoothed == list(event.probabilities)[best]
+
+
+def test_webrtc_tells_speech_from_noise(pipe):
+    pytest.importorskip("webrtcvad")
+    band = butter(6, 6000, "high", fs=SR, output="sos")
+    hiss = sosfilt(band, np.random.default_rng(0).normal(size=SR)).astype(np.float32) / 10
+    heard = [
+        [EmotionStream(pipe, 1, 1, vad=vad).push(y)[0].speech for y in (voice(1), hiss, SILENT)]
+        for vad in ("webrtc", "energy")
+    ]
+    assert heard == [[True, False, False], [True, True, False]]
+
+
+@pytest.mark.parametrize(
+    ("how", "words"),
+    [
+        ({"window": 0}, "window=0 s"),
+        ({"window": float("nan")}, "window=nan"),
+        ({"window": 1e9}, "between 0.05 and 600"),
+        ({"hop": 0}, "hop=0 s"),
+        ({"smooth": 0}, "smooth=0"),
+        ({"vad": "ears"}, "Unknown detector 'ears'"),
+    ],
+)
+def test_mistakes(pipe, how, words):
+    with pytest.raises(OptionError, match=words):
+        EmotionStream(pipe, **how)
+
+
+@pytest.mark.parametrize(
+    ("samples", "words"),
+    [
+        (np.zeros((100, 2)), "average the channels"),
+        (np.zeros(100, dtype=np.int16), "divide integer samples"),
+        ([float("nan")], "NaN"),
+        (["a"], "floats"),
+    ],
+)
+def test_what_is_no_waveform(pipe, samples, words):
+    stream = EmotionStream(pipe)
+    with pytest.raises(AudioError, match=words):
+        stream.push(samples)
+    assert stream.push(np.empty(0)) == []
+
+
+def test_memory_stays_flat(pipe):
+    stream = EmotionStream(pipe, 0.5, 5)
+    piece = np.resize(talk(), 10 * SR)
+    stream.push(piece)
+    tracemalloc.start()
+    for _ in range(60):
+        stream.push(piece)
+    grown, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert grown < 1e6
+    assert peak < 20e6
+    assert stream.seconds == 610
+
+
+# Segments and figure
+
+
+def event(start, emotion, **how):
+    return EmotionEvent(start, start + 2, emotion, 0.9, {"sad": 0.9, "happy": 0.1}, True, emotion)
+
+
+def test_neighbours_of_one_emotion_are_merged():
+    events = [event(0.5 * i, name) for i, name in enumerate(["sad"] * 3 + ["happy"] + ["sad"] * 2)]
+    segments = merge(events)
+    assert [(s.start, s.end, s.emotion, s.n_windows) for s in segments] == [
+        (0, 2.25, "sad", 3),
+        (2.25, 2.75, "happy", 1),
+        (2.75, 4.5, "sad", 2),
+    ]
+    assert segments[0].confidence == pytest.approx(0.9)
+    assert merge([]) == []
+
+
+def test_segments_and_figure(model, recording, tmp_path):
+    how = ("predict", model, recording, "--window", 1, "--hop", 0.25)
+    out, _ = run(*how, "--segments", "--json", "--figure", tmp_path / "timeline.png")
+    rows = json.loads(out)["rows"]
+    assert [(row["start"], row["end"]) for row in rows[1:]] == [
+        (before["end"], row["end"]) for before, row in itertools.pairwise(rows)
+    ]
+    silence = next(row for row in rows if row["emotion"] == "silence")
+    assert silence["start"] == pytest.approx(3.4, abs=0.3)
+    assert silence["end"] == pytest.approx(4.6, abs=0.3)
+    assert silence["confidence"] is None
+    assert (tmp_path / "timeline.png").read_bytes()[:4] == b"\x89PNG"
+    assert "silence" in run(*how, "--segments")[0]
+    for words, message in [
+        (("--figure", tmp_path / "x.bmp"), "give a .png"),
+        ((recording, "--figure", tmp_path / "x.png"), "draws one recording"),
+    ]:
+        assert message in run(*how, *words, code=2)[1]
+    assert "need --window" in run("predict", model, recording, "--segments", code=2)[1]
+
+
+def test_a_bad_recording_among_others(model, recording, tmp_path):
+    (tmp_path / "bad.wav").write_text("no audio")
+    out, err = run(
+        "predict", model, tmp_path / "bad.wav", recording, "--window", 2, "--jsonl", code=1
+    )  # fmt: skip
+    rows = [json.loads(line) for line in out.splitlines()]
+    assert len(rows) == 16
+    assert (rows[0]["start"], rows[0]["emotion"]) == (None, None)
+    assert "is not audio" in rows[0]["error"]
+    assert "1 of 2 sources" in err
+
+
+def test_windows_resume_at_a_recording(model, recording, tmp_path):
+    how = ("predict", model, recording, recording, "--window", 2)
+    run(*how, "-o", tmp_path / "whole.csv")
+    whole = (tmp_path / "whole.csv").read_bytes()
+    from sklearn_ser.inference.rows import RowFile
+
+    columns = pd.read_csv(tmp_path / "whole.csv").columns
+    about = {"model": json.loads((model / "card.json").read_text())["sha256"]}
+    about |= {"abstain_below": 0.0, "window": 2.0, "hop": 0.5, "segments": False}
+    about |= {"smooth": 3, "silence_db": -50.0, "vad": "energy"}
+    file = RowFile(tmp_path / "cut.csv", columns, [str(recording)] * 2, about)
+    file.add(pd.read_csv(tmp_path / "whole.csv", dtype=object).iloc[:15].to_dict("records"))
+    file.done()
+    file.commit()
+    file.add([dict.fromkeys(columns, "half")])
+    file._write()
+    file.close()
+    assert "Going on after 1 of 2" in run(*how, "-o", tmp_path / "cut.csv", "--resume")[1]
+    assert (tmp_path / "cut.csv").read_bytes() == whole
+
+
+@pytest.mark.parametrize("n", [1, 100, 64 * MOST_BUCKETS * 5 + 77])
+def test_an_envelope_in_flat_memory(n):
+    y = np.sin(np.arange(n) / 1000)
+    envelope = Envelope(SR)
+    for start in range(0, n, 30_011):
+        envelope.push(y[start : start + 30_011])
+    time, low, high = envelope.curves()
+    assert len(time) < 2 * MOST_BUCKETS
+    if n > 7000:
+        assert (round(float(low.min()), 3), round(float(high.max()), 3)) == (-1, 1)
+        assert time[-1] == pytest.approx(n / SR, rel=0.01)

@@ -1,0 +1,199 @@
+"""Leaks of every kind, planted: each must be caught."""
+
+import json
+import shutil
+
+import numpy as np
+import pandas as pd
+import pytest
+import soundfile
+
+from sklearn_ser.exceptions import LeakageError
+from sklearn_ser.model_selection import Parts, audit_split, divide, hide_test_part
+from sklearn_ser.runs import fit as runs_fit
+from sklearn_ser.runs import folds as runs_folds
+from sklearn_ser.runs.checksums import audio_checksums, byte_checksums
+from tests.conftest import run, voice
+from tests.metrics.test_evaluation import table
+
+NONE = np.array([], dtype=int)
+
+
+def one_of_each(corpus, split="random"):
+    checksums = np.array([f"{i}" for i in range(len(corpus))])
+    return audit_split(corpus, [divide(corpus, split)], checksums, checksums)
+
+
+@pytest.fixture
+def same_audio(wav, tmp_path):
+    """One recording as 16-bit wav, its copy, flac, aiff, stereo and float wav; and others."""
+    y = (voice() * 32767).astype(np.int16)
+    paths = [wav("a.wav", y), tmp_path / "copy.wav", wav("b.flac", y), wav("c.aiff", y)]
+    shutil.copy(paths[0], paths[1])
+    paths.append(wav("stereo.wav", np.stack([y, y], axis=1)))
+    paths.append(wav("float.wav", (y / 32768).astype(np.float32), subtype="FLOAT"))
+    with open(wav("tail.wav", y), "ab") as file:
+        file.write(b"LIST\x04\x00\x00\x00more")
+    paths.append(tmp_path / "tail.wav")
+    other = y.copy()
+    other[5000] += 1
+    paths.append(wav("other.wav", other))
+    paths.append(wav("slower.wav", y, sr=16000))
+    paths.append(wav("longer.wav", np.append(y, y[:1])))
+    return [str(path) for path in paths]
+
+
+@pytest.mark.parametrize("n_jobs", [None, -1])
+def test_the_same_samples_in_any_container(same_audio, n_jobs):
+    checksums = byte_checksums(same_audio, n_jobs)
+    assert len(set(checksums)) == len(same_audio) - 1
+    audio = audio_checksums(same_audio, checksums, n_jobs)
+    assert len(set(audio[:7])) == 1
+    assert len(set(audio[6:])) == 4
+
+
+def test_clips_that_cannot_be_opened_count_by_their_bytes_or_name(tmp_path):
+    (tmp_path / "text.wav").write_text("no audio")
+    paths = [str(tmp_path / "text.wav"), str(tmp_path / "gone.wav"), "s3://bucket/clip.wav"]
+    checksums = byte_checksums(paths)
+    np.testing.assert_array_equal(audio_checksums(paths, checksums), checksums)
+    assert len(set(checksums)) == 3
+
+
+def test_only_clips_of_equal_length_are_decoded(same_audio, wav, monkeypatch):
+    paths = [str(wav(f"{n}.wav", voice()[: 5000 + n])) for n in range(3)]
+    monkeypatch.setattr(soundfile, "read", pytest.fail)
+    audio_checksums(paths, byte_checksums(paths))
+
+
+def test_counts_of_identical_clips():
+    corpus = pd.DataFrame({"path": list("abcdef"), "emotion": ["sad"] * 4 + ["happy"] * 2})
+    parts = Parts(np.array([0, 1]), np.array([2]), np.array([3, 4, 5]), "random", "random")
+    found = audit_split(corpus, [parts], np.array(list("112134")), np.array(list("112132")))
+    assert found["bytes"] == {
+        "n_groups": 1, "n_clips": 3, "n_test": 1, "n_contradictions": 0,
+        "groups": [["a", "b", "d"]],
+    }  # fmt: skip
+    assert found["audio"]["n_test"] == 2
+    assert found["audio"]["n_contradictions"] == 1
+    assert not found["clean"]
+    assert "2 of 3 test clips" in found["sentences"][0]
+    assert "(1 of them the same bytes)" in found["sentences"][0]
+    assert "different emotions" in found["sentences"][1]
+
+
+def test_copies_on_one_side_leak_nothing():
+    corpus = pd.DataFrame({"path": list("abcd"), "emotion": ["sad"] * 4})
+    parts = Parts(np.array([0, 1]), NONE, np.array([2, 3]), "random", None)
+    found = audit_split(corpus, [parts], np.array(list("1123")), np.array(list("1123")))
+    assert found["clean"]
+    assert "leak nothing" in found["sentences"][0]
+
+
+def test_what_a_random_split_shares():
+    found = one_of_each(table())
+    assert found["speaker"]["shared"] == [f"s{i}" for i in range(6)]
+    assert found["text"]["n_shared"] == 5
+    assert found["speaker"]["n_test_clips"] == found["text"]["n_test_clips"] == 18
+    assert "(s0, s1, s2, s3, s4 and 1 more) are in the training part" in " ".join(
+        found["sentences"]
+    )
+
+
+def test_what_a_split_by_speaker_shares():
+    found = one_of_each(table(), "speaker")
+    assert (found["speaker"]["n_shared"], found["text"]["n_shared"]) == (0, 5)
+    sentences = " ".join(found["sentences"])
+    assert "No speaker is on both sides" in sentences
+    assert "though in other voices" in sentences
+
+
+def test_what_nobody_can_tell():
+    found = one_of_each(table().drop(columns=["speaker", "text"]))
+    assert found["speaker"] is found["text"] is None
+    assert "does not tell its speakers" in " ".join(found["sentences"])
+
+
+def test_clips_on_both_sides_are_a_fault():
+    corpus = table()
+    parts = Parts(np.arange(60), np.array([61]), np.arange(59, 90), "random", None)
+    keys = np.arange(90).astype(str)
+    with pytest.raises(LeakageError, match="2 clips are in the training and in the test part"):
+        audit_split(corpus, [parts], keys, keys)
+
+
+def test_a_speaker_on_both_sides_of_a_split_by_speaker_is_a_fault():
+    parts = Parts(np.arange(60), NONE, np.arange(60, 90), "speaker", None)
+    corpus = table().assign(speaker=["a", "b", "c"] * 30)
+    keys = np.arange(90).astype(str)
+    with pytest.raises(LeakageError, match="a, b, c are on both"):
+        audit_split(corpus, [parts], keys, keys)
+
+
+# Planted in a run
+
+
+def test_a_planted_duplicate(little_corpus, tmp_path):
+    """The same recording as flac beside the wav, told apart by nothing but its container."""
+    folder = tmp_path / "planted"
+    shutil.copytree(little_corpus, folder)
+    for i in range(8):
+        y, sr = soundfile.read(folder / "sad" / f"{i}.wav", dtype="int16")
+        soundfile.write(folder / "sad" / f"again {i}.flac", y, sr)
+    how = ("fit", "--data", folder, "--clf", "logreg", "--features", "mfcc", "--json")
+    out, err = run(*how, "--out", tmp_path / "r")
+    metrics = json.loads(out)
+    audit = metrics["audit"]
+    assert audit["audio"]["n_groups"] == 8
+    assert audit["bytes"]["n_groups"] == 0
+    twins = audit["audio"]["n_test"]
+    assert 0 < twins <= metrics["n_test"]
+    assert f"Note: {twins} of {metrics['n_test']} test clips hold the same audio" in err
+    card = json.loads((tmp_path / "r" / "card.json").read_text())
+    assert card["audit"]["audio"]["n_test"] == twins
+    assert f"{twins} of {metrics['n_test']} test clips" in run("card", tmp_path / "r")[0]
+
+
+def test_a_planted_peek_of_the_fit(little_corpus, tmp_path, monkeypatch):
+    """Somebody fits on every clip and scores on some of them."""
+    fit = runs_fit.fit_parts
+
+    def peek(pipeline, corpus, parts, *how):
+        everything = np.arange(len(corpus.table))
+        return fit(pipeline, corpus, Parts(everything, NONE, NONE, "random", None), *how)
+
+    monkeypatch.setattr(runs_fit, "fit_parts", peek)
+    how = ("--data", little_corpus, "--features", "mfcc", "--out", tmp_path / "r")
+    for clf in ("logreg", "rf", "svm"):
+        assert "looked at the test part" in run("fit", "--clf", clf, *how, code=1)[1]
+        assert not (tmp_path / "r").exists()
+
+
+def test_a_planted_peek_of_the_split(little_corpus, tmp_path, monkeypatch):
+    def overlap(table, *how, **more):
+        parts = divide(table, *how, **more)
+        return Parts(np.arange(len(table)), NONE, parts.test, parts.split, None)
+
+    monkeypatch.setattr(runs_folds, "divide", overlap)
+    how = ("--data", little_corpus, "--features", "mfcc", "--out", tmp_path / "r")
+    for command in ("fit", "grid-search"):
+        assert "in the training and in the test part" in run(command, *how, code=1)[1]
+
+
+def test_hidden_rows_come_back():
+    X, y = np.arange(6.0).reshape(3, 2), np.array(["sad", "happy", "sad"])
+    parts = Parts(np.array([0]), np.array([1]), np.array([2]), "random", None)
+    seen = []
+
+    def stumble():
+        with hide_test_part(X, y, parts) as (visible, labels):
+            seen.append((np.isinf(visible).all(axis=1).tolist(), labels.tolist()))
+            raise ValueError("Input X contains infinity or a value too large")
+
+    with pytest.raises(LeakageError):
+        stumble()
+    assert seen == [([False, False, True], ["sad", "happy", ""])]
+    np.testing.assert_array_equal(X, np.arange(6.0).reshape(3, 2))
+    X[0] = np.inf  # an infinite feature of the training part is no peek
+    with pytest.raises(ValueError, match="infinity"):
+        stumble()

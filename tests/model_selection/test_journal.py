@@ -1,0 +1,184 @@
+"""Searches that are stopped, and go on."""
+
+import itertools
+import json
+
+import numpy as np
+import pytest
+from sklearn.datasets import load_iris
+from sklearn.experimental import enable_halving_search_cv  # noqa: F401
+from sklearn.model_selection import HalvingGridSearchCV, ParameterSampler, StratifiedKFold
+from sklearn.neural_network import MLPClassifier
+
+from sklearn_ser import SVMClassifier, make_pipeline
+from sklearn_ser.exceptions import OptionError, SearchStopped
+from sklearn_ser.model_selection._journal import Journal
+from sklearn_ser.model_selection.search import grid_search
+from tests.conftest import run
+
+X, Y = load_iris(return_X_y=True)
+Y = np.array(["angry", "happy", "sad"])[Y]
+GRID = {"clf__C": [0.01, 0.1, 1, 10, 100]}
+
+
+def search(grid=GRID, pipeline=None, **how):
+    pipeline = pipeline or make_pipeline("svm", "mfcc")
+    return grid_search(pipeline, lambda _: X, Y, grid, rows=np.arange(150), **how)
+
+
+@pytest.fixture
+def stop_at(monkeypatch):
+    """Press Ctrl-C in the n-th fit of an svm."""
+
+    def set_up(n):
+        fits, numbers = [], itertools.count(1)
+        fit = SVMClassifier.fit
+
+        def fit_or_stop(self, *how, **more):
+            fits.append(self.C)
+            if next(numbers) == n:
+                raise KeyboardInterrupt
+            return fit(self, *how, **more)
+
+        monkeypatch.setattr(SVMClassifier, "fit", fit_or_stop)
+        return fits
+
+    return set_up
+
+
+def test_a_search_that_was_stopped_goes_on(stop_at, tmp_path):
+    whole = search()
+    fits = stop_at(8)
+    with pytest.raises(SearchStopped, match=r"Stopped after 1 of 5 .*clf__C=0.01 \(UAR 0.*again"):
+        search(keep_in=tmp_path)
+    assert len(list(tmp_path.iterdir())) == 1
+    result = search(keep_in=tmp_path)
+    assert len(fits) == 8 + 20
+    assert result.best_params == whole.best_params
+    scores = [name for name in whole.cv_results if str(name).endswith("_score")]
+    np.testing.assert_array_equal(result.cv_results[scores], whole.cv_results[scores])
+    result.forget()
+    assert not list(tmp_path.iterdir())  # a search that is through is made anew
+
+
+def test_what_was_kept_is_of_the_same_search_alone(stop_at, tmp_path):
+    fits = stop_at(8)
+    with pytest.raises(SearchStopped):
+        search(keep_in=tmp_path)
+    fits.clear()
+    search(keep_in=tmp_path, seed=1)
+    search(keep_in=tmp_path, n_folds=3)
+    search(keep_in=tmp_path, pipeline=make_pipeline("svm", "mfcc", clf__gamma=0.1))
+    assert len(fits) == 25 + 15 + 25
+
+
+def test_without_a_cache_nothing_is_kept(stop_at):
+    stop_at(8)
+    with pytest.raises(SearchStopped, match="leave out --no-cache"):
+        search()
+    stop_at(1)
+    with pytest.raises(SearchStopped, match="before the first"):
+        search()
+
+
+def test_a_training_that_ctrl_c_cuts_short_does_not_count(monkeypatch):
+    """MLPClassifier takes the interrupt for the end of its training and returns what it has."""
+    loops = []
+    learn = MLPClassifier._update_no_improvement_count
+
+    def interrupt(self, *how):
+        loops.append(1)
+        if len(loops) == 10:
+            raise KeyboardInterrupt
+        return learn(self, *how)
+
+    monkeypatch.setattr(MLPClassifier, "_update_no_improvement_count", interrupt)
+    with pytest.raises(SearchStopped):
+        search({"clf__alpha": [1, 2]}, make_pipeline("mlp", "mfcc", clf__max_iter=5000))
+
+
+def test_a_line_cut_short_and_a_folder_that_cannot_be_written(tmp_path):
+    journal = Journal(tmp_path, "key")
+    journal.add({"clf__C": 1}, {"mean_test_score": 0.5})
+    with open(journal.file, "a") as file:
+        file.write('["clf__C=2", {"mean_te')
+    again = Journal(tmp_path, "key")
+    assert again.get({"clf__C": 1}) == {"mean_test_score": 0.5}
+    assert again.get({"clf__C": 2}) is None
+    (tmp_path / "file").touch()
+    Journal(tmp_path / "file" / "below", "key").add({}, {})
+
+
+def test_halving_is_scikit_learns():
+    result = search(GRID, strategy="halving", seed=2)
+    tail = make_pipeline("svm", clf__calibrate=False)[2:]
+    folds = StratifiedKFold(5, shuffle=True, random_state=2)
+    plain = HalvingGridSearchCV(
+        tail, GRID, scoring="balanced_accuracy", cv=folds, random_state=2
+    ).fit(X, Y)
+    assert result.best_params == plain.best_params_
+    assert result.best_score == pytest.approx(plain.best_score_)
+    assert len(result.cv_results) == len(plain.cv_results_["params"]) > 5
+    assert result.cv_results["n_resources"].is_monotonic_decreasing
+
+
+def test_random_candidates_are_scikit_learns():
+    result = search(GRID, strategy="random", n_candidates=3, seed=4)
+    drawn = ParameterSampler(GRID, 3, random_state=4)
+    assert sorted(p["clf__C"] for p in result.cv_results["params"]) == sorted(
+        p["clf__C"] for p in drawn
+    )
+    assert len(search(GRID, strategy="random", n_candidates=99).cv_results) == 5
+
+
+def test_an_unknown_strategy():
+    with pytest.raises(OptionError, match="grid, halving, random"):
+        search(strategy="best")
+
+
+@pytest.mark.parametrize("n_jobs", [None, 2])
+def test_every_fit_is_told(n_jobs):
+    told = []
+    search(n_jobs=n_jobs, on_progress=lambda *step: told.append(step))
+    assert sorted(told) == [(i, 25) for i in range(1, 26)]
+
+
+# The command
+
+
+def test_nested(spoken, tmp_path):
+    out, err = run(
+        "grid-search", "--data", spoken, "--cv", "speaker", "--nested", "--folds", 2, "--features",
+        "mfcc", "--param", "clf__C=0.001,10", "--param", "features__mfcc__n_mfcc=13,40", "--json",
+        "--out", tmp_path / "r", "--n-jobs", 1,
+    )  # fmt: skip
+    metrics = json.loads(out)
+    assert (metrics["n_test"], len(metrics["folds"])) == (24, 2)
+    assert len(metrics["search"]["nested"]) == 2
+    for found in metrics["search"]["nested"]:
+        assert set(found["best_params"]) == {"clf__C", "features__mfcc__n_mfcc"}
+    assert metrics["audit"]["speaker"]["n_shared"] == 0
+    card = json.loads((tmp_path / "r" / "card.json").read_text())
+    assert card["refit"] is True
+    assert (tmp_path / "r" / "search.png").stat().st_size > 5000
+    assert "searching" in err
+
+
+@pytest.mark.parametrize("strategy", ["halving", "random"])
+def test_strategies_of_the_command(little_corpus, tmp_path, strategy):
+    out, _ = run(
+        "grid-search", "--data", little_corpus, "--features", "mfcc", "--strategy", strategy,
+        "--candidates", 2, "--param", "clf__C=1,10,100", "--out", tmp_path / "r", "--folds", 2,
+        "--n-jobs", 1,
+    )  # fmt: skip
+    assert f"Best of {3 if strategy == 'halving' else 2} candidates" in out
+
+
+def test_ctrl_c_leaves_no_run_and_says_how_to_go_on(little_corpus, tmp_path, stop_at):
+    stop_at(8)
+    how = ("grid-search", "--data", little_corpus, "--features", "mfcc", "--n-jobs", 1)
+    how = (*how, "--param", "clf__C=1,10,100", "--out", tmp_path / "r")
+    assert "give the same command again" in run(*how, code=1)[1]
+    assert not (tmp_path / "r").exists()
+    out, _ = run(*how)
+    assert "Best of 3 candidates" in out

@@ -1,0 +1,504 @@
+"""The page of a run: what is on it, what a browser and a screen reader make of it."""
+
+import base64
+import io
+import itertools
+import json
+import re
+import shutil
+import subprocess
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import soundfile
+from sklearn.calibration import calibration_curve
+from sklearn.metrics import confusion_matrix, recall_score
+
+from sklearn_ser import make_pipeline
+from sklearn_ser.metrics import (
+    calibration,
+    coverage,
+    feature_groups,
+    importance_by_group,
+    pool_importance,
+    score,
+    score_by_group,
+)
+from sklearn_ser.report.charts import draw_clip, draw_durations
+from sklearn_ser.report.examples import Clip, choose_examples, clip_reader, confident_mistakes
+from sklearn_ser.report.run_page import verdict, write_report
+from sklearn_ser.runs import RunOptions, fit_run
+from tests.conftest import SR, voice
+
+SECTIONS = [
+    *("scores", "emotions", "confusion", "calibration", "importance", "mistakes", "by-speaker"),
+    *("by-sex", "data", "examples", "audit", "card"),
+]
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+
+
+@pytest.fixture(scope="module")
+def spoken_run(tmp_path_factory):
+    """A run on a corpus with speakers, sexes and texts, on which mistakes are made."""
+    folder = tmp_path_factory.mktemp("report")
+    rng = np.random.default_rng(0)
+    rows = []
+    for speaker, sex in [("s<1>", "female"), ("s2", "male"), ("s3", "male")]:
+        for emotion, pitch in [("angry", 190), ("neutral", 180), ("sad", 120)]:
+            for text in range(6):
+                path = folder / f"{speaker[:2]}-{emotion}-{text}.wav"
+                y = voice(0.3 + 0.02 * text, pitch + rng.normal(0, 15), seed=len(rows))
+                soundfile.write(path, y, SR)
+                rows.append([path.name, emotion, speaker, sex, f"t{text}"])
+    columns = ["path", "emotion", "speaker", "sex", "text"]
+    pd.DataFrame(rows, columns=columns).to_csv(folder / "corpus.csv", index=False)
+    options = RunOptions(str(folder / "corpus.csv"), clf="logreg", out=folder / "run")
+    return folder / "run", fit_run(options)
+
+
+class Page(HTMLParser):
+    """The tags of a page in their order, the cells of its tables, and its ids."""
+
+    VOID = {"meta", "br", "img", "link", "input"}
+
+    def __init__(self, text):
+        super().__init__()
+        self.tags, self.cells, self.open, self.text = [], [], [], ""
+        self.feed(text)
+
+    def handle_starttag(self, tag, attributes):
+        self.tags.append((tag, dict(attributes)))
+        if tag in ("td", "th"):
+            self.cells.append("")
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        if self.open and self.open[-1] == tag:
+            self.open.pop()
+        else:
+            assert tag not in self.open, f"</{tag}> closes {self.open[-3:]}"
+
+    def handle_data(self, data):
+        if "style" not in self.open:
+            self.text += data
+        if self.cells and {"td", "th"} & set(self.open):
+            self.cells[-1] += data
+
+
+@pytest.fixture(scope="module")
+def page(spoken_run):
+    return Page((spoken_run[0] / "report.html").read_text(encoding="utf-8"))
+
+
+def test_every_part_is_on_the_page(page, spoken_run):
+    ids = [attributes["id"] for tag, attributes in page.tags if tag == "h2"]
+    assert ids == SECTIONS
+    assert page.text.count("the classifier hears it") == 1
+    sounds = [a for tag, a in page.tags if tag == "audio"]
+    wrong = pd.read_csv(spoken_run[0] / "predictions.csv").query("truth != prediction")
+    assert len(wrong) > 0
+    assert len(sounds) == min(8, len(wrong)) + 3
+    assert all(a["src"].startswith("data:audio/flac;base64,") for a in sounds)
+
+
+def test_it_needs_nothing_else_and_betrays_no_folder(spoken_run):
+    text = (spoken_run[0] / "report.html").read_text(encoding="utf-8")
+    bare = re.sub(r"data:[a-z/]+;base64,[A-Za-z0-9+/=\s]*", "", text)
+    assert not re.findall(r"(?:src|href)=\"(?!#)[^\"]+\"", bare.replace('src=""', ""))
+    assert "@import" not in bare
+    assert str(spoken_run[0].parent) not in text
+    assert "s&lt;1&gt;" in text  # what data is called is no markup
+    assert "s<1>" not in text
+    assert len(text) < 1_000_000
+
+
+def test_it_can_be_read_aloud(page):
+    tags = page.tags
+    assert ("html", {"lang": "en"}) in tags
+    levels = [int(tag[1]) for tag, _ in tags if re.fullmatch(r"h\d", tag)]
+    assert levels.count(1) == 1
+    assert levels[0] == 1
+    assert all(after - before <= 1 for before, after in itertools.pairwise(levels))
+    ids = [a["id"] for _, a in tags if "id" in a]
+    assert len(ids) == len(set(ids))
+    assert all(a.get("aria-label") for tag, a in tags if tag in ("audio", "svg"))
+    assert all(a.get("scope") in ("row", "col") for tag, a in tags if tag == "th")
+    links = [a["href"] for tag, a in tags if tag == "a"]
+    assert {f"#{name}" for name in SECTIONS} == set(links)
+    assert "user-scalable" not in str(tags)
+
+
+def test_what_is_on_the_page_is_what_is_in_the_files(page, spoken_run):
+    folder, metrics = spoken_run
+    table = pd.read_csv(folder / "predictions.csv")
+    again = score(table["truth"], table["prediction"])
+    assert metrics["uar"] == recall_score(table["truth"], table["prediction"], average="macro")
+    for name in ("accuracy", "uar", "macro_f1"):
+        assert metrics[name] == again[name]
+        assert f"{again[name]:.3f}" in page.cells
+    for row in again["per_emotion"].values():
+        assert {f"{row[key]:.3f}" for key in ("precision", "recall", "f1")} <= set(page.cells)
+    matrix = metrics["confusion_matrix"]
+    counts = confusion_matrix(table["truth"], table["prediction"], labels=matrix["labels"])
+    assert matrix["counts"] == counts.tolist()
+    assert f"{counts[0, 0]}{100 * counts[0, 0] / counts[0].sum():.0f}\xa0%" in page.cells
+    assert f"{metrics['calibration']['ece']:.3f}" in page.text
+    for row in metrics["coverage"]:
+        assert f"{100 * row['coverage']:.1f}\xa0%" in page.cells
+    for group in metrics["importance"]["groups"]:
+        assert f"{group['mean']:.3f} ±\xa0{group['sd']:.3f}" in page.cells
+    for group in metrics["by_speaker"]["groups"]:
+        rows = table[table["path"].str.contains(f"/{group['name'][:2]}-", regex=False)]
+        assert group["accuracy"] == (rows["truth"] == rows["prediction"]).mean()
+    assert verdict(metrics) in page.text
+
+
+def test_the_figures_are_files_too(spoken_run):
+    names = sorted(path.name for path in (spoken_run[0] / "figures").iterdir())
+    assert names == ["confusion_matrix.png", "coverage.svg", "durations.svg", "reliability.svg"]
+    assert "var(--" not in (spoken_run[0] / "figures" / "coverage.svg").read_text()
+
+
+def test_a_clip_that_went_away_costs_its_picture_alone(spoken_run, tmp_path):
+    read = clip_reader(make_pipeline("svm"))
+    assert read(str(tmp_path / "gone.wav")) is None
+    (tmp_path / "long.wav").write_bytes(b"")
+    soundfile.write(tmp_path / "long.wav", voice(5), SR)
+    clip = read(str(tmp_path / "long.wav"))
+    assert (len(clip.y), clip.cut) == (4 * SR, True)
+
+
+def test_intervals_and_audit_are_shown_where_they_are(spoken_run, tmp_path):
+    folder, metrics = spoken_run
+    card = json.loads((folder / "card.json").read_text())
+    metrics = metrics | {
+        "accuracy_interval": [0.25, 0.875],
+        "uar_interval": [0.5, 0.75],
+        "interval": {"about": "95% intervals over 9 speakers"},
+        "audit": {
+            "sentences": ["Both sides share <all> texts."],
+            "audio": {"n_groups": 41, "n_test": 42},
+            "text": {"n": 43, "n_shared": 44, "n_test_clips": 45},
+            "speaker": None,
+        },
+    }
+    write_report(tmp_path / "r.html", "x", metrics, card, ["A note."])
+    page = Page((tmp_path / "r.html").read_text())
+    assert "(95% interval 25.0% to 87.5%)" in page.text
+    assert "[0.500, 0.750]" in page.text
+    assert "In brackets: 95% intervals over 9 speakers." in page.text
+    assert "Both sides share <all> texts." in page.text
+    counts = page.cells[page.cells.index("identical sounds") :]
+    assert counts[:8] == ["identical sounds", "41", "–", "42", "texts", "43", "44", "45"]
+    assert "A note." in page.text
+    assert "audit" in [a["id"] for tag, a in page.tags if tag == "h2"]
+
+
+def test_page_json_csv_and_terminal_agree_and_come_again(spoken_run, tmp_path):
+    """Two runs of one seed in two processes, each with its own order of sets and dicts."""
+    said, pages, documents, tables = [], [], [], []
+    for name in ("a", "b"):
+        done = subprocess.run(
+            [sys.executable, "-m", "sklearn_ser", "fit", "--clf", "mlp", "--features", "mfcc",
+             "--calibrate", "--data", spoken_run[0].parent / "corpus.csv", "--seed", "4",
+             "--out", tmp_path / name],
+            capture_output=True, text=True, check=True,
+        )  # fmt: skip
+        said.append(done.stdout)
+        pages.append((tmp_path / name / "report.html").read_text())
+        documents.append(json.loads((tmp_path / name / "metrics.json").read_text()))
+        tables.append((tmp_path / name / "predictions.csv").read_bytes())
+    metrics, table = documents[0], pd.read_csv(tmp_path / "a" / "predictions.csv")
+    # The terminal
+    for key in ("accuracy", "uar", "macro_f1"):
+        assert f"{metrics[key]:.4f}" in said[0]
+    about = metrics["calibration"]
+    assert f"error {about['ece']:.4f}, {about['ece_before']:.4f} before" in said[0]
+    # The table
+    answers = table.filter(regex="^p_").to_numpy()
+    classes = [name.removeprefix("p_") for name in table.filter(regex="^p_")]
+    assert calibration(table["truth"], answers, classes)["ece"] == pytest.approx(about["ece"])
+    assert coverage(table["truth"], answers, classes) == metrics["coverage"]
+    assert score(table["truth"], table["prediction"])["per_emotion"] == metrics["per_emotion"]
+    # The page
+    shown = Page(pages[0])
+    for row in metrics["per_emotion"].values():
+        line = [f"{row[key]:.3f}" for key in ("precision", "recall", "f1")]
+        assert "|".join([*line, str(row["support"])]) in "|".join(shown.cells)
+    # A second time
+    for document in documents:
+        for key in ("run", "seconds", "seconds_fit"):
+            del document[key]
+    assert documents[0] == documents[1]
+    assert tables[0] == tables[1]
+    made = r"\d{4}-\d\d-\d\dT[0-9:+]+|[0-9a-f]{64}"  # the day it was made, and the checksum with it
+    assert re.sub(made, "", pages[0]) == re.sub(made, "", pages[1])
+    for figure in (tmp_path / "a" / "figures").iterdir():
+        assert figure.read_bytes() == (tmp_path / "b" / "figures" / figure.name).read_bytes()
+
+
+# In a browser
+
+
+@pytest.mark.skipif(not CHROMIUM, reason="needs Chromium: apt-get install chromium")
+def test_in_a_browser(spoken_run, tmp_path):
+    api = pytest.importorskip("playwright.sync_api")
+    screenshots = Path(tmp_path)
+    with api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=CHROMIUM,
+            args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
+        )
+        for name, width, scheme in [
+            ("light", 1200, "light"),
+            ("dark", 1200, "dark"),
+            ("phone", 390, "light"),
+        ]:
+            context = browser.new_context(
+                viewport={"width": width, "height": 800}, color_scheme=scheme
+            )
+            tab, said, asked = context.new_page(), [], []
+            tab.on("console", lambda message, said=said: said.append(message.text))
+            tab.on("pageerror", lambda error, said=said: said.append(str(error)))
+            tab.on("request", lambda request, asked=asked: asked.append(request.url))
+            tab.goto((spoken_run[0] / "report.html").as_uri())
+            tab.wait_for_function(
+                "[...document.querySelectorAll('audio')].every(a => a.duration > 0.2)"
+            )
+            assert said == []
+            assert [url for url in asked if not url.startswith(("file:", "data:"))] == []
+            assert tab.evaluate("document.documentElement.scrollWidth") <= width
+            assert tab.evaluate(LEAST_CONTRAST) >= 4.5
+            tab.keyboard.press("Tab")
+            assert tab.evaluate("getComputedStyle(document.activeElement).outlineWidth") == "3px"
+            tab.screenshot(path=screenshots / f"{name}.png", full_page=True)
+            assert (screenshots / f"{name}.png").stat().st_size > 20_000
+        browser.close()
+
+
+# The least contrast between a text and the nearest opaque ground under it, as WCAG defines it.
+LEAST_CONTRAST = """() => {
+  const canvas = document.createElement('canvas').getContext('2d', {willReadFrequently: true});
+  const rgb = colour => {
+    canvas.clearRect(0, 0, 1, 1); canvas.fillStyle = colour; canvas.fillRect(0, 0, 1, 1);
+    return [...canvas.getImageData(0, 0, 1, 1).data];
+  };
+  const luminance = ([r, g, b]) => {
+    const [x, y, z] = [r, g, b].map(v => v / 255)
+      .map(v => v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4);
+    return 0.2126 * x + 0.7152 * y + 0.0722 * z;
+  };
+  let least = 21;
+  for (const element of document.querySelectorAll('body *')) {
+    const own = [...element.childNodes].some(n => n.nodeType == 3 && n.data.trim());
+    if (!own || !element.getClientRects().length) continue;
+    let ground = element;
+    while (ground && rgb(getComputedStyle(ground).backgroundColor)[3] < 255)
+      ground = ground.parentElement;
+    const style = getComputedStyle(element);
+    const ink = luminance(rgb(element.closest('svg') ? style.fill : style.color));
+    const paper = luminance(rgb(getComputedStyle(ground || document.body).backgroundColor));
+    least = Math.min(least, (Math.max(ink, paper) + 0.05) / (Math.min(ink, paper) + 0.05));
+  }
+  return least;
+}"""
+
+
+# What is measured for it
+
+
+def some_answers(n=400, seed=0):
+    rng = np.random.default_rng(seed)
+    probabilities = rng.dirichlet([0.4, 0.4, 0.4], size=n)
+    truth = np.array([rng.choice(3, p=row**0.6 / (row**0.6).sum()) for row in probabilities])
+    return np.array(list("abc"))[truth], probabilities
+
+
+def test_calibration_is_scikit_learns_curve():
+    truth, probabilities = some_answers()
+    found = calibration(truth, probabilities, list("abc"), n_bins=10)
+    confidence = probabilities.max(axis=1)
+    right = np.array(list("abc"))[probabilities.argmax(axis=1)] == truth
+    share, sure = calibration_curve(right, confidence, n_bins=10)
+    np.testing.assert_allclose([row["accuracy"] for row in found["bins"]], share)
+    np.testing.assert_allclose([row["confidence"] for row in found["bins"]], sure)
+    counts = np.histogram(confidence, 10, (0, 1))[0]
+    by_hand = np.sum(counts[counts > 0] * np.abs(share - sure)) / len(truth)
+    assert found["ece"] == pytest.approx(by_hand)
+    assert found["ece"] > 0.05  # these answers are too sure
+
+
+def test_sure_and_right_is_no_error():
+    assert calibration(["a", "b"], np.eye(2), ["a", "b"])["ece"] == 0
+    assert calibration(["b", "a"], np.eye(2), ["a", "b"])["ece"] == 1
+
+
+def test_coverage_counts_what_is_answered():
+    truth, probabilities = some_answers()
+    rows = coverage(truth, probabilities, list("abc"))
+    assert rows[0] == {
+        "abstain_below": 0.0,
+        "n_answered": 400,
+        "coverage": 1.0,
+        "accuracy": score(truth, np.array(list("abc"))[probabilities.argmax(axis=1)])["accuracy"],
+    }
+    for row in rows:
+        answered = probabilities.max(axis=1) >= row["abstain_below"]
+        assert row["n_answered"] == answered.sum()
+    assert coverage(["a"], [[0.6, 0.4]], ["a", "b"], [0.7])[0]["accuracy"] is None
+
+
+def test_importance_finds_the_features_that_tell():
+    from sklearn.linear_model import LogisticRegression
+
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(400, 6))
+    y = np.where(X[:, 1] + X[:, 2] > 0, "a", "b")
+    clf = LogisticRegression().fit(X, y)
+    groups = {"noise": np.array([0, 3]), "signal": np.array([1, 2]), "more": np.array([4, 5])}
+    found = importance_by_group(clf, X, y, groups)
+    assert next(group["name"] for group in found["groups"]) == "signal"
+    assert found["groups"][0]["mean"] > 0.4
+    assert all(abs(group["mean"]) < 0.05 for group in found["groups"][1:])
+    assert found["n_clips"] == 300
+    assert found == importance_by_group(clf, X, y, groups)
+
+
+def test_importance_over_folds_is_the_mean_weighted_by_clips():
+    def fold(n, uar, **means):
+        groups = [{"name": k, "n_features": 1, "mean": v, "sd": 0.1} for k, v in means.items()]
+        return {"n_clips": n, "n_repeats": 5, "uar": uar, "groups": groups}
+
+    pooled = pool_importance([fold(30, 0.5, a=0.1, b=0.3), fold(10, 0.9, b=0.3, a=0.5)])
+    assert [group["name"] for group in pooled["groups"]] == ["b", "a"]
+    assert pooled["groups"][1]["mean"] == pytest.approx(0.2)
+    assert pooled["groups"][1]["sd"] == pytest.approx(0.2)
+    assert (pooled["n_clips"], pooled["n_folds"]) == (40, 2)
+    assert pooled["uar"] == pytest.approx(0.6)
+    assert pool_importance([fold(30, 0.5, a=0.1)])["groups"][0]["sd"] == 0.1
+
+
+def test_importance_exchanges_a_group_as_one():
+    """Two columns that are equal in every clip stay equal when they are exchanged."""
+    seen = []
+
+    class Watcher:
+        def predict(self, X):
+            seen.append(bool((X[:, 0] == X[:, 1]).all()))
+            return np.array(["a", "b"] * (len(X) // 2))
+
+    X = np.repeat(np.random.default_rng(0).normal(size=(20, 1)), 2, axis=1)
+    importance_by_group(Watcher(), X, ["a", "b"] * 10, {"both": np.array([0, 1])})
+    assert all(seen)
+
+
+@pytest.mark.parametrize(
+    ("features", "groups"),
+    [
+        ("mfcc,chroma,mel,contrast", {"mfcc": 40, "chroma": 12, "mel": 128, "contrast": 7}),
+        ("frames", {"mfcc": 40, "chroma": 12, "contrast": 7}),
+        ("logmel", 6),
+        ("contrast", 6),
+        ("correlations", 6),
+        ("loudness", 4),
+    ],
+)
+def test_groups_of_features(features, groups):
+    clf = "cnn" if features in ("frames", "logmel") else "svm"
+    found = feature_groups(make_pipeline(clf, features))
+    columns = np.sort(np.concatenate(list(found.values())))
+    assert columns.tolist() == list(range(len(columns)))
+    if isinstance(groups, dict):
+        assert {name: len(columns) for name, columns in found.items()} == groups
+    else:
+        assert len(found) == groups
+
+
+def test_groups_of_people():
+    table = pd.DataFrame({"speaker": list("xxyyz"), "sex": ["male", None, "male", "male", "male"]})
+    found = score_by_group(table, list("ababa"), list("abaaa"))
+    assert [g["name"] for g in found["speaker"]["groups"]] == ["y", "x", "z"]
+    assert found["speaker"]["spread"] == 0.5
+    assert found["sex"] is None
+
+
+def test_groups_score_as_everybody_does():
+    rng = np.random.default_rng(0)
+    speakers, truth, predicted = (
+        rng.choice(list(letters), 300) for letters in ("xyz", "abc", "abc")
+    )
+    found = score_by_group(pd.DataFrame({"speaker": speakers}), truth, predicted)["speaker"]
+    for group in found["groups"]:
+        own = speakers == group["name"]
+        scores = score(truth[own], predicted[own])
+        assert group["n_clips"] == own.sum()
+        assert group["accuracy"] == pytest.approx(scores["accuracy"])
+        assert group["uar"] == pytest.approx(scores["uar"])
+    uars = [group["uar"] for group in found["groups"]]
+    assert uars == sorted(uars)
+    assert found["sd"] == pytest.approx(np.std(uars))
+
+
+def test_ten_thousand_speakers_are_folded_away(spoken_run, tmp_path):
+    folder, metrics = spoken_run
+    many = [{"name": f"s{i}", "n_clips": 1, "accuracy": 1.0, "uar": 1.0} for i in range(10_000)]
+    metrics = metrics | {"by_speaker": {"groups": many, "spread": 0.0, "sd": 0.0}}
+    card = json.loads((folder / "card.json").read_text())
+    write_report(tmp_path / "r.html", "x", metrics, card, [])
+    text = (tmp_path / "r.html").read_text()
+    assert text.index("<details><summary>All 10000") < text.index(">s9999<")
+
+
+def test_examples_differ_in_emotion_alone_where_they_can():
+    table = pd.DataFrame(
+        [
+            *[("a", "t1", e) for e in ("sad", "calm")],
+            *[("b", "t1", e) for e in ("sad", "calm", "fear")],
+            *[("b", "t2", e) for e in ("calm", "angry", "sad", "fear")],
+        ],
+        columns=["speaker", "text", "emotion"],
+    )
+    assert choose_examples(table) == {"angry": 6, "calm": 5, "fear": 8, "sad": 7}
+    assert choose_examples(table.drop(columns=["speaker", "text"])) == {
+        "angry": 6, "calm": 1, "fear": 4, "sad": 0
+    }  # fmt: skip
+
+
+def test_mistakes_in_order():
+    table = pd.DataFrame(
+        {"path": list("xyz"), "truth": list("abb"), "prediction": list("bba"),
+         "p_a": [0.4, 0.1, 0.9], "p_b": [0.6, 0.9, 0.1]}
+    )  # fmt: skip
+    found = confident_mistakes(table)
+    assert found["path"].tolist() == ["z", "x"]
+    assert found["p_truth"].tolist() == [0.1, 0.4]
+
+
+@pytest.mark.parametrize(
+    ("y", "sr"),
+    [
+        (voice(0.3)[:1], SR),
+        (np.zeros(8000, dtype=np.float32), SR),
+        (voice(2, sr=1000), 1000),
+        (voice(0.5, sr=96000), 96000),
+    ],
+)
+def test_odd_clips_are_drawn_and_played(y, sr):
+    clip = Clip(y, sr, cut=False)
+    chart = draw_clip(clip, "odd", 'a "quoted" <emotion>', longest=2.0)
+    assert "&quot;quoted&quot; &lt;emotion>" in chart.on_page()
+    sound = base64.b64decode(clip.as_data_uri().removeprefix("data:audio/flac;base64,"))
+    info = soundfile.info(io.BytesIO(sound))
+    assert info.samplerate == min(sr, 24000)
+    assert info.duration == pytest.approx(len(y) / sr, abs=1e-3)
+
+
+def test_one_endless_clip_does_not_hide_the_others():
+    chart = draw_durations([*np.linspace(1, 3, 400), 3600.0])
+    assert "1 longer than" in chart.alt
+    assert "to 3600.00 s" in chart.alt
