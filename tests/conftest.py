@@ -4,6 +4,7 @@ import contextlib
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,23 @@ from joblib.externals.loky import reusable_executor
 from typer.testing import CliRunner
 
 SR = 22050
+
+# Tests run as a newcomer has them: no corpora on the machine. Those marked `real` are given the
+# folder of the real ones by `real_corpus`, and are skipped where there is none. The variable is
+# passed on to the processes of pytest-xdist, which import this file once more.
+REAL_CORPORA = os.environ.setdefault(
+    "SKLEARN_SER_REAL_CORPORA", os.environ.get("SKLEARN_SER_DATA", "")
+)
+os.environ["SKLEARN_SER_DATA"] = os.path.join(tempfile.gettempdir(), "no-sklearn-ser-data")
+
+
+def pytest_collection_modifyitems(items):
+    """Skip what needs the real corpora where they are not."""
+    if not REAL_CORPORA:
+        skip = pytest.mark.skip(reason="set SKLEARN_SER_DATA to a folder with the real corpora")
+        for item in items:
+            if item.get_closest_marker("real"):
+                item.add_marker(skip)
 
 
 def voice(seconds=0.5, pitch=150.0, sr=SR, seed=0):
@@ -152,7 +170,7 @@ def closed(model):
 
 def real_corpus(name):
     """The folder of a real corpus, or a skip that says how to get it."""
-    folder = Path(os.environ.get("SKLEARN_SER_DATA", "")) / name
-    if not os.environ.get("SKLEARN_SER_DATA") or not folder.is_dir():
+    folder = Path(REAL_CORPORA).expanduser().absolute() / name
+    if not REAL_CORPORA or not folder.is_dir():
         pytest.skip(f"set SKLEARN_SER_DATA to a folder that holds {name}")
     return folder

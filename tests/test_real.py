@@ -34,7 +34,7 @@ def test_tess_on_a_random_split(clf, least, tmp_path):
 
 def test_tess_on_an_unseen_speaker_is_another_matter(tmp_path):
     out, _ = run(
-        "fit", "--clf", "svm", "--data", "tess", "--split", "speaker", "--json",
+        "fit", "--clf", "svm", "--data", real_corpus("tess"), "--split", "speaker", "--json",
         "--out", tmp_path / "svm",
     )  # fmt: skip
     metrics = json.loads(out)

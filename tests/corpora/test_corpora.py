@@ -27,6 +27,7 @@ from sklearn_ser.corpora import (
 from sklearn_ser.corpora import _data as corpora_data
 from sklearn_ser.corpora import _registry as registry
 from sklearn_ser.exceptions import CorpusError, CorpusWarning
+from tests.conftest import real_corpus
 
 
 @pytest.fixture(autouse=True)
@@ -438,19 +439,12 @@ def test_summarise_where_nothing_is_readable():
 
 # -- the real ones --------------------------------------------------------------------------------
 
-REAL = Path(os.environ.get("SKLEARN_SER_DATA", "not-given")).expanduser().absolute()
-
-
-def real(name):
-    return pytest.mark.skipif(not (REAL / name).is_dir(), reason=f"no {name} in SKLEARN_SER_DATA")
-
 
 @pytest.mark.real
-@real("tess")
 def test_real_tess():
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", CorpusWarning)
-        table = load_corpus("tess", REAL / "tess")
+        table = load_corpus("tess", real_corpus("tess"))
     assert len(table) == 2800
     assert set(table["speaker"]) == {"OAF", "YAF"}
     assert table["text"].nunique() == 200
@@ -460,9 +454,8 @@ def test_real_tess():
 
 
 @pytest.mark.real
-@real("emodb")
 def test_real_emodb():
-    table = load_data(str(REAL / "emodb"))
+    table = load_data(str(real_corpus("emodb")))
     assert len(table) == 505
     assert table["speaker"].nunique() == 10
     assert dict(table["emotion"].value_counts()) == {
