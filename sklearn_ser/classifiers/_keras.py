@@ -5,6 +5,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
+from importlib.metadata import PackageNotFoundError, version
 
 from sklearn_ser.exceptions import OptionError
 
@@ -39,6 +40,16 @@ def load_keras():
     # TensorFlow takes that for a loop that traces by mistake.
     logging.getLogger("tensorflow").addFilter(lambda record: "retracing" not in record.getMessage())
     return keras, tensorflow
+
+
+def tensorflow_version() -> str | None:
+    """Return the version of TensorFlow, whichever distribution brought it, without loading it."""
+    for name in ("tensorflow", "tensorflow-cpu", "tensorflow-macos", "tf-nightly"):
+        try:
+            return version(name)
+        except PackageNotFoundError:
+            continue
+    return None
 
 
 def _limit_threads(tensorflow) -> None:

@@ -9,7 +9,6 @@ import time
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from importlib.metadata import version
 from inspect import getsource, signature
 from math import ceil
 from pathlib import Path
@@ -19,6 +18,7 @@ from typing import Any
 import joblib
 import numpy as np
 import pandas as pd
+import sklearn
 from sklearn.base import clone
 from sklearn.model_selection import (
     GridSearchCV,
@@ -30,6 +30,7 @@ from sklearn.model_selection import (
 from sklearn.pipeline import Pipeline
 
 from sklearn_ser._sklearn import FitCounter
+from sklearn_ser.classifiers._keras import tensorflow_version
 from sklearn_ser.exceptions import CorpusError, OptionError, SearchStopped
 from sklearn_ser.model_selection._journal import Journal, name_candidate
 from sklearn_ser.pipelines import set_pipeline_params
@@ -284,7 +285,7 @@ class _TailSearch:
         clf = self.tail.named_steps["clf"]
         code = getsource(type(clf)) if type(clf).__module__.startswith("sklearn_ser") else ""
         made_of = (self.X, self.y, self.groups, repr(self.folds), self.tail, code)
-        versions = [version(name) for name in ("scikit-learn", "tensorflow", "numpy")]
+        versions = [sklearn.__version__, np.__version__, tensorflow_version()]
         return Journal(folder, joblib.hash((made_of, versions)) if folder else "none")
 
     def try_all(self, candidates: Sequence[dict[str, Any]], journal: Journal) -> pd.DataFrame:

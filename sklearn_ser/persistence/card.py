@@ -11,6 +11,7 @@ from sklearn.pipeline import Pipeline
 
 import sklearn_ser
 from sklearn_ser.classifiers import NetworkClassifier
+from sklearn_ser.classifiers._keras import tensorflow_version
 from sklearn_ser.classifiers.temperature import bare_classifier
 from sklearn_ser.exceptions import ModelError
 from sklearn_ser.features import AudioFeatureUnion, PretrainedEmbedding
@@ -115,13 +116,15 @@ def describe_pipeline(pipeline: Pipeline) -> dict:
 
 
 def _versions() -> dict[str, str]:
-    packages = ("numpy", "scipy", "scikit-learn", "librosa", "keras", "tensorflow")
+    packages = ("numpy", "scipy", "scikit-learn", "librosa", "keras")
     versions = {"python": platform.python_version(), "sklearn-ser": sklearn_ser.__version__}
     for package in packages:
         try:
             versions[package] = version(package)
         except PackageNotFoundError:  # TensorFlow is not needed for every classifier
             continue
+    if tensorflow := tensorflow_version():
+        versions["tensorflow"] = tensorflow
     return versions
 
 

@@ -1,5 +1,6 @@
 """Searches that are stopped, and go on."""
 
+import importlib.metadata
 import itertools
 import json
 
@@ -11,6 +12,7 @@ from sklearn.model_selection import HalvingGridSearchCV, ParameterSampler, Strat
 from sklearn.neural_network import MLPClassifier
 
 from sklearn_ser import SVMClassifier, make_pipeline
+from sklearn_ser.classifiers._keras import tensorflow_version
 from sklearn_ser.exceptions import OptionError, SearchStopped
 from sklearn_ser.model_selection._journal import Journal
 from sklearn_ser.model_selection.search import grid_search
@@ -70,6 +72,21 @@ def test_what_was_kept_is_of_the_same_search_alone(stop_at, tmp_path):
     search(keep_in=tmp_path, n_folds=3)
     search(keep_in=tmp_path, pipeline=make_pipeline("svm", "mfcc", clf__gamma=0.1))
     assert len(fits) == 25 + 15 + 25
+
+
+@pytest.mark.parametrize("installed", [(), ("tensorflow-cpu",)])
+def test_search_without_the_distribution_tensorflow(monkeypatch, tmp_path, installed):
+    version = importlib.metadata.distribution
+
+    def hide(name):
+        if name.startswith("tensorflow") and name not in installed:
+            raise importlib.metadata.PackageNotFoundError(name)
+        return version("tensorflow" if name in installed else name)
+
+    monkeypatch.setattr(importlib.metadata, "distribution", hide)
+    assert search({"clf__C": [1]}, keep_in=tmp_path).best_score > 0.9
+    expected = importlib.metadata.version("tensorflow-cpu") if installed else None
+    assert tensorflow_version() == expected
 
 
 def test_without_a_cache_nothing_is_kept(stop_at):
