@@ -126,12 +126,12 @@ def write_features(clf, corpus, file):
     """Extract and scale the features of a recipe, and divide them as `fit` does."""
     import numpy as np
 
-    from sklearn_ser.model_selection import divide
+    from sklearn_ser.model_selection import split_corpus
     from sklearn_ser.pipelines import extract_features, make_pipeline
 
     pipeline = make_pipeline(clf, n_jobs=-1)
     matrix, _ = extract_features(pipeline, corpus["path"].tolist())
-    parts = divide(corpus, "random")
+    parts = split_corpus(corpus, "random")
     scale = pipeline.named_steps["scale"].fit(matrix[parts.train])
     _, codes = np.unique(corpus["emotion"].to_numpy().astype(str), return_inverse=True)
     told = {}

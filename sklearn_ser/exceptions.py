@@ -53,7 +53,7 @@ class OutputError(SerError, OSError):
 
 
 class LeakageError(SerError, RuntimeError):
-    """A test part that is not apart from the training part: the scores would mean nothing."""
+    """A test set that is not apart from the training set: the scores would mean nothing."""
 
     exit_code = 1
 
@@ -79,4 +79,4 @@ class CorpusWarning(UserWarning):
 
 
 class LeakageWarning(UserWarning):
-    """Copies of the same clip in training and test part: the scores flatter."""
+    """Copies of the same clip in training and test set: the scores flatter."""

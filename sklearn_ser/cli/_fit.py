@@ -43,7 +43,7 @@ def fit(
     split: Annotated[
         str,
         typer.Option(
-            help="What training and test part must not share: random (nothing is kept apart), "
+            help="What training and test set must not share: random (nothing is kept apart), "
             "speaker, text, or speaker+text."
         ),
     ] = "random",

@@ -1,4 +1,4 @@
-"""`sklearn-ser grid-search`: the best parameters, found without a look at the test part."""
+"""`sklearn-ser grid-search`: the best parameters, found without a look at the test set."""
 
 from typing import Annotated
 
@@ -42,7 +42,7 @@ def grid_search(
     cv: Annotated[
         str,
         typer.Option(
-            help="What the folds of the search, and training and test part, must not share: "
+            help="What the folds of the search, and training and test set, must not share: "
             "random (nothing is kept apart), speaker, or text."
         ),
     ] = "random",
@@ -78,8 +78,8 @@ def grid_search(
 ) -> None:
     """Search for the best parameters, fit with them, and save the result as a run.
 
-    The search sees the training part only, in folds of the same kind as the split; the scores are
-    those of the test part, which it never saw. The features are extracted once for each of their
+    The search sees the training set only, in folds of the same kind as the split; the scores are
+    those of the test set, which it never saw. The features are extracted once for each of their
     settings. Ctrl-C keeps the candidates that are finished, and the same command goes on from
     there.
     """
@@ -115,7 +115,7 @@ def grid_search(
 
 def _print_search(found: dict) -> None:
     best = ", ".join(f"{name}={value}" for name, value in found["best_params"].items())
-    where = "all clips" if "nested" in found else "the training part"
+    where = "all clips" if "nested" in found else "the training set"
     typer.echo(
         f"Best of {found['n_candidates']} candidates: {best} (UAR {found['best_uar']:.4f} over "
         f"{found['folds_by']} folds of {where})"
@@ -124,6 +124,6 @@ def _print_search(found: dict) -> None:
         best_of_folds = [tuple(fold["best_params"].items()) for fold in found["nested"]]
         typer.echo(
             f"The scores below are of {len(best_of_folds)} searches, one in each outer fold's "
-            f"training part; {best_of_folds.count(tuple(found['best_params'].items()))} of them "
+            f"training set; {best_of_folds.count(tuple(found['best_params'].items()))} of them "
             "found the same."
         )

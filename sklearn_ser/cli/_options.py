@@ -36,19 +36,19 @@ FeaturesOption = Annotated[
     ),
 ]
 TestSizeOption = Annotated[
-    float, typer.Option(help="Share of the clips (speakers, texts) in the test part.")
+    float, typer.Option(help="Share of the clips (speakers, texts) in the test set.")
 ]
 FoldsOption = Annotated[
     str | None,
     typer.Option(
         help="Test every clip, in so many folds in turn, or all: each speaker (text) left out "
-        "once. Without it: one test part.",
+        "once. Without it: one test set.",
         metavar="K|all",
         show_default=False,
     ),
 ]
 ValidationSizeOption = Annotated[
-    float, typer.Option(help="Share of the rest in the validation part; 0 for none.")
+    float, typer.Option(help="Share of the rest in the validation set; 0 for none.")
 ]
 SeedOption = Annotated[
     int, typer.Option(help="Seed of the split and of the classifier.", min=0, max=2**32 - 1)
@@ -154,7 +154,7 @@ CalibrateOption = Annotated[
     bool,
     typer.Option(
         "--calibrate",
-        help="Find on the validation part how sure the answers may be (temperature scaling). No "
+        help="Find on the validation set how sure the answers may be (temperature scaling). No "
         "answer changes.",
     ),
 ]
@@ -218,7 +218,7 @@ def choose_cache(cache: Path | None, no_cache: bool) -> Path | None:
 
 
 def parse_folds(folds: str | None) -> int | str | None:
-    """Return a number of folds, "all", or None for one test part."""
+    """Return a number of folds, "all", or None for one test set."""
     if folds is None or folds == "all":
         return folds
     if not folds.isdecimal() or int(folds) < 2:

@@ -1,4 +1,4 @@
-"""What is measured on a test part beyond its scores."""
+"""What is measured on a test set beyond its scores."""
 
 from typing import Any
 

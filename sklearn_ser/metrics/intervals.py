@@ -73,7 +73,7 @@ def bootstrap_scores(
 
     Notes
     -----
-    The classifier stays as it is: what another training part would change is not in them. UAR and
+    The classifier stays as it is: what another training set would change is not in them. UAR and
     macro F1 of a resample are averaged over the emotions that occur in it, as in :func:`score`.
 
     References

@@ -50,7 +50,7 @@ def paired_test(
     Notes
     -----
     The approximate randomisation test [1]_ [2]_, exact where there are no more than 13 speakers.
-    It says whether the two fitted classifiers differ, not what another training part would change.
+    It says whether the two fitted classifiers differ, not what another training set would change.
 
     References
     ----------

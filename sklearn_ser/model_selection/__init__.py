@@ -4,15 +4,20 @@ Change here which clips train, validate and test, and how candidates are compare
 """
 
 from sklearn_ser.model_selection.audit import audit_split, hide_test_part
-from sklearn_ser.model_selection.folds import divide_in_folds
-from sklearn_ser.model_selection.splits import SPLITS, TRANSDUCTIVE, Parts, divide
+from sklearn_ser.model_selection.splits import (
+    SPLITS,
+    TRANSDUCTIVE,
+    Fold,
+    split_corpus,
+    split_folds,
+)
 
 __all__ = [
     "SPLITS",
     "TRANSDUCTIVE",
-    "Parts",
+    "Fold",
     "audit_split",
-    "divide",
-    "divide_in_folds",
     "hide_test_part",
+    "split_corpus",
+    "split_folds",
 ]

@@ -1,4 +1,4 @@
-"""The leakage audit: what training and test part share, and a test part that nothing can look at.
+"""The leakage audit: what training and test set share, and a test set that nothing can look at.
 
 Leakage makes scores that nobody will meet again (Kapoor & Narayanan, "Leakage and the
 reproducibility crisis in machine-learning-based science", Patterns 4(9), 2023).
@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from sklearn_ser.exceptions import LeakageError
-from sklearn_ser.model_selection.splits import Parts
+from sklearn_ser.model_selection.splits import Fold
 
 __all__ = ["HIDDEN", "PEEKED", "audit_split", "hide_test_part"]
 
@@ -23,7 +23,7 @@ _NAMED = 5  # examples in a sentence; the lists themselves are whole
 
 
 def audit_split(
-    table: pd.DataFrame, folds: Sequence[Parts], checksums: np.ndarray, audio: np.ndarray
+    table: pd.DataFrame, folds: Sequence[Fold], checksums: np.ndarray, audio: np.ndarray
 ) -> dict[str, Any]:
     """Count what is on both sides of a split: clips, speakers, texts.
 
@@ -31,8 +31,8 @@ def audit_split(
     ----------
     table : DataFrame
         The corpus.
-    folds : sequence of Parts
-        How it is divided; one for a single test part. Training part means the validation part as
+    folds : sequence of Fold
+        How it is divided; one for a single test set. Training part means the validation set as
         well.
     checksums : ndarray of shape (n_clips,)
         A checksum of each file's bytes.
@@ -42,30 +42,30 @@ def audit_split(
     Returns
     -------
     findings : dict
-        - split: what training and test part were meant not to share
+        - split: what training and test set were meant not to share
         - n_clips, n_folds
         - bytes, audio: identical clips, each a dict of n_groups, n_clips (in those groups), n_test
-          (test clips with a twin in the training part), n_contradictions (groups whose clips are
+          (test clips with a twin in the training set), n_contradictions (groups whose clips are
           labelled differently), and groups, a list of lists of paths, those with a twin in the
-          training part first, at most 20. Files of the same bytes count as the same audio too.
+          training set first, at most 20. Files of the same bytes count as the same audio too.
         - speaker, text: None where the corpus does not tell, else a dict of n (how many there
           are), n_train, n_test, n_shared (on both sides of a fold), shared (their names, sorted),
-          and n_test_clips (test clips whose speaker or text is in the training part)
+          and n_test_clips (test clips whose speaker or text is in the training set)
         - clean: whether no test clip has a twin, and nothing is shared that the split keeps apart
         - sentences: what all that means, a list of str
 
     Raises
     ------
     LeakageError
-        If a clip is in the training and in the test part of a fold, or a speaker or text that the
+        If a clip is in the training and in the test set of a fold, or a speaker or text that the
         split promises to keep apart: that would be a fault of this program.
 
     Examples
     --------
     >>> import numpy as np, pandas as pd
-    >>> from sklearn_ser.model_selection import Parts, audit_split
+    >>> from sklearn_ser.model_selection import Fold, audit_split
     >>> table = pd.DataFrame({"path": list("abc"), "emotion": ["sad", "sad", "happy"]})
-    >>> parts = Parts(np.array([0, 2]), np.array([], int), np.array([1]), "random", None)
+    >>> parts = Fold(np.array([0, 2]), np.array([], int), np.array([1]), "random", None)
     >>> found = audit_split(table, [parts], np.array(["1", "1", "2"]), np.array(["1", "1", "2"]))
     >>> found["bytes"]["n_test"], found["bytes"]["groups"]
     (1, [['a', 'b']])
@@ -75,7 +75,7 @@ def audit_split(
     for train, test in sides:
         if len(both := np.intersect1d(train, test)):
             raise LeakageError(
-                f"{len(both)} clips are in the training and in the test part, the first "
+                f"{len(both)} clips are in the training and in the test set, the first "
                 f"{table['path'].iloc[both[0]]}: no score of this split means anything."
             )
     findings: dict[str, Any] = {
@@ -161,7 +161,7 @@ def _say_twins(findings: dict[str, Any], n_test: int) -> list[str]:
     if audio["n_test"]:
         sentences.append(
             f"{audio['n_test']} of {n_test} test clips hold the same audio as a clip of the "
-            f"training part ({same_bytes['n_test']} of them the same bytes), such as {pair}: the "
+            f"training set ({same_bytes['n_test']} of them the same bytes), such as {pair}: the "
             "scores flatter. Remove the copies."
         )
     else:
@@ -182,7 +182,7 @@ def _say_shared(findings: dict[str, Any], column: str, what: str, n_test: int) -
     if found is None:
         return [
             f"The corpus does not tell its {column}s, so the scores may be for {what} that were in "
-            "the training part."
+            "the training set."
         ]
     if not found["n_shared"]:
         return [f"No {column} is on both sides: the scores are for {what} never heard before."]
@@ -190,8 +190,8 @@ def _say_shared(findings: dict[str, Any], column: str, what: str, n_test: int) -
     if column == "text" and findings["speaker"] is not None and not findings["speaker"]["n_shared"]:
         meant = "though in other voices"
     return [
-        f"{found['n_shared']} of {found['n_test']} {column}s of the test part "
-        f"({_some(found['shared'])}) are in the training part too, {meant}."
+        f"{found['n_shared']} of {found['n_test']} {column}s of the test set "
+        f"({_some(found['shared'])}) are in the training set too, {meant}."
     ]
 
 
@@ -202,11 +202,11 @@ def _some(names: Sequence[str]) -> str:
 
 @contextmanager
 def hide_test_part(
-    X: np.ndarray, y: np.ndarray, parts: Parts
+    X: np.ndarray, y: np.ndarray, parts: Fold
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Let nothing that is fitted look at the test part, whatever mistake it is made with.
+    """Let nothing that is fitted look at the test set, whatever mistake it is made with.
 
-    Until the end of the block the rows of the test part are infinite, which no estimator of
+    Until the end of the block the rows of the test set are infinite, which no estimator of
     scikit-learn or of this package accepts, and their emotions blank.
 
     Parameters
@@ -215,24 +215,24 @@ def hide_test_part(
         Features of all clips; changed in place, and back at the end.
     y : ndarray of shape (n_clips,)
         Emotions of all clips.
-    parts : Parts
+    parts : Fold
 
     Yields
     ------
     X, y : ndarray
-        The same without the test part.
+        The same without the test set.
 
     Raises
     ------
     LeakageError
-        If what happens in the block stumbles over a row of the test part.
+        If what happens in the block stumbles over a row of the test set.
 
     Examples
     --------
     >>> import numpy as np
-    >>> from sklearn_ser.model_selection import Parts, hide_test_part
+    >>> from sklearn_ser.model_selection import Fold, hide_test_part
     >>> X, y = np.array([[1.0], [2.0]]), np.array(["sad", "happy"])
-    >>> parts = Parts(np.array([0]), np.array([], int), np.array([1]), "random", None)
+    >>> parts = Fold(np.array([0]), np.array([], int), np.array([1]), "random", None)
     >>> with hide_test_part(X, y, parts) as (X_seen, y_seen):
     ...     X_seen.ravel().tolist(), y_seen.tolist()
     ([1.0, inf], ['sad', ''])
@@ -254,6 +254,6 @@ def hide_test_part(
 
 
 PEEKED = (
-    "The fit looked at the test part: preprocessing, fit and tuning may see the training part "
+    "The fit looked at the test set: preprocessing, fit and tuning may see the training set "
     "alone, or no score means anything."
 )

@@ -93,7 +93,7 @@ def make_folds(
     rarest = int(np.unique(np.asarray(y), return_counts=True)[1].min())
     if rarest < 2:
         raise CorpusError(
-            "An emotion has one clip in the training part, so no fold can be spared: add clips."
+            "An emotion has one clip in the training set, so no fold can be spared: add clips."
         )
     return StratifiedKFold(min(n_folds, rarest), shuffle=True, random_state=seed)
 
@@ -346,7 +346,7 @@ class _TailSearch:
             **how,
         )
         search.set_callbacks(counter := FitCounter(self.count.add))
-        # Networks carve their validation part by the same groups; other classifiers know none.
+        # Networks carve their validation set by the same groups; other classifiers know none.
         takes_groups = "groups" in signature(tail.named_steps["clf"].fit).parameters
         groups = self.groups
         more = {"clf__groups": groups} if takes_groups and groups is not None else {}

@@ -1,15 +1,27 @@
-"""Which clips train, which choose the epoch, which are the test: and what no two parts share."""
+"""Training, validation and test set of a corpus: one split, or several folds in turn."""
 
 from dataclasses import dataclass
+from itertools import product
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from sklearn.model_selection import GroupKFold, LeaveOneGroupOut, StratifiedKFold
 
 from sklearn_ser.classifiers._holdout import hold_out
 from sklearn_ser.exceptions import CorpusError, OptionError
 
-__all__ = ["SPLITS", "TRANSDUCTIVE", "Parts", "divide"]
+__all__ = [
+    "SPLITS",
+    "TRANSDUCTIVE",
+    "Fold",
+    "groups_of",
+    "split_corpus",
+    "split_folds",
+    "split_validation",
+]
+
+ALL = "all"
 
 SPLITS = {
     "random": "clips of the same speakers and texts on both sides",
@@ -25,17 +37,17 @@ TRANSDUCTIVE = (
 
 
 @dataclass(frozen=True)
-class Parts:
-    """The three parts of a corpus, as positions in its table, and how they came about.
+class Fold:
+    """Training, validation and test set, as positions in the table of a corpus.
 
     Attributes
     ----------
     train, validation, test : ndarray of int
         Positions, ascending; `validation` may be empty.
     split : str
-        What training and test part do not share.
+        What training and test set do not share.
     validation_by : str or None
-        What training and validation part do not share: "speaker", "text", or "random".
+        What training and validation set do not share: "speaker", "text", or "random".
     """
 
     train: np.ndarray
@@ -45,32 +57,32 @@ class Parts:
     validation_by: str | None
 
 
-def divide(
+def split_corpus(
     table: pd.DataFrame,
     split: str = "random",
     *,
     test_size: float = 0.2,
     validation_size: float = 0.1,
     seed: int = 0,
-) -> Parts:
-    """Divide a corpus in training, validation and test part.
+) -> Fold:
+    """Split a corpus into training, validation and test set.
 
     Parameters
     ----------
     table : DataFrame
         A corpus with the column emotion, and speaker or text where the split asks for them.
     split : {"random", "speaker", "text", "speaker+text"}, default="random"
-        What training and test part must not share.
+        What training and test set must not share.
     test_size : float, default=0.2
-        Share of the clips, speakers or texts in the test part.
+        Share of the clips, speakers or texts in the test set.
     validation_size : float, default=0.1
-        Share of the rest in the validation part; 0 leaves it empty. The part mirrors the split:
+        Share of the rest in the validation set; 0 leaves it empty. It mirrors the split:
         by speaker if that is the split's and two are left to train on, else by text, else random.
     seed : int, default=0
 
     Returns
     -------
-    parts : Parts
+    fold : Fold
 
     Raises
     ------
@@ -106,17 +118,129 @@ def divide(
     lone = sorted(set(emotion[test]) - set(emotion[rest]))
     if lone:
         raise CorpusError(
-            f"All clips of {', '.join(map(repr, lone))} fall into the test part, so nothing can "
+            f"All clips of {', '.join(map(repr, lone))} fall into the test set, so nothing can "
             "learn them: add clips, leave the emotion out, or try another --seed."
         )
-    train, validation, by = spare_validation(table, rest, split, validation_size, seed)
-    return Parts(train, validation, test, split, by)
+    train, validation, by = split_validation(table, rest, split, validation_size, seed)
+    return Fold(train, validation, test, split, by)
 
 
-def spare_validation(
+def split_folds(
+    table: pd.DataFrame,
+    split: str = "random",
+    n_folds: int | str = 5,
+    *,
+    validation_size: float = 0.1,
+    seed: int = 0,
+) -> list[Fold]:
+    """Split a corpus into folds, each of which is the test set once.
+
+    Parameters
+    ----------
+    table : DataFrame
+        A corpus with the column emotion, and speaker or text where the split asks for them.
+    split : {"random", "speaker", "text", "speaker+text"}, default="random"
+        What training and test set of a fold must not share. Folds by speaker and text cross: each
+        fold of speakers is tested on each fold of texts, by a classifier that knows neither, which
+        takes the product of their numbers in fits.
+    n_folds : int or "all", default=5
+        How many folds, fewer where there are fewer speakers or texts; `"all"` leaves each speaker
+        or text out once.
+    validation_size : float, default=0.1
+        Share of each training set in its validation set, as for :func:`split_corpus`.
+    seed : int, default=0
+
+    Returns
+    -------
+    folds : list of Fold
+        Their test sets hold each clip once.
+
+    Raises
+    ------
+    CorpusError
+        If the corpus lacks the column, or has too few clips of an emotion for any folds.
+    OptionError
+        If `split` or `n_folds` make no sense.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from sklearn_ser.model_selection import split_folds
+    >>> table = pd.DataFrame({"emotion": list("abab"), "speaker": list("xxyy")})
+    >>> [fold.test.tolist() for fold in split_folds(table, "speaker", "all")]
+    [[0, 1], [2, 3]]
+    """
+    if split not in SPLITS:
+        raise OptionError(f"Unknown split {split!r}: there are {', '.join(SPLITS)}.")
+    if not (n_folds == ALL or (isinstance(n_folds, int) and n_folds >= 2)):
+        raise OptionError(
+            f"--folds {n_folds}: give a number from 2 on, or all, which leaves each speaker or "
+            "text out once."
+        )
+    check_emotions(table)
+    everything = np.arange(len(table))
+    tests = [_test_sets(table, column, n_folds, seed) for column in split.split("+")]
+    folds = []
+    for crossed in product(*tests):
+        test = everything
+        rest = everything
+        for part in crossed:
+            test, rest = np.intersect1d(test, part), np.setdiff1d(rest, part)
+        if not len(test):  # nobody of these speakers says any of these texts
+            continue
+        if not len(rest):
+            raise CorpusError(
+                f"A fold of a {split} split leaves nothing to train on: choose more folds."
+            )
+        train, validation, by = split_validation(table, rest, split, validation_size, seed)
+        folds.append(Fold(train, validation, test, split, by))
+    return folds
+
+
+def _test_sets(table: pd.DataFrame, column: str, n_folds: int | str, seed: int) -> list[np.ndarray]:
+    """Return the clips of each fold of speakers, of texts, or of no one in particular."""
+    emotion = table["emotion"].to_numpy()
+    if column == "random":
+        if n_folds == ALL:
+            raise OptionError(
+                "--folds all leaves one speaker or text out at a time: give a number of folds for "
+                "a random split."
+            )
+        n_folds = min(int(n_folds), int(table["emotion"].value_counts().min()))
+        splitter = StratifiedKFold(n_folds, shuffle=True, random_state=seed)
+        return [test for _, test in splitter.split(emotion, emotion)]
+    groups = groups_of(table, column)
+    if n_folds == ALL:
+        return [test for _, test in LeaveOneGroupOut().split(emotion, emotion, groups)]
+    n_folds = min(int(n_folds), len(np.unique(groups)))
+    by_group = GroupKFold(n_folds, shuffle=True, random_state=seed)
+    return [np.sort(test) for _, test in by_group.split(emotion, emotion, groups)]
+
+
+def split_validation(
     table: pd.DataFrame, rest: np.ndarray, split: str, size: float, seed: int
 ) -> tuple[np.ndarray, np.ndarray, str | None]:
-    """Divide what is not tested in training and validation part, and say by what."""
+    """Split some clips into training and validation set.
+
+    Parameters
+    ----------
+    table : DataFrame
+        The corpus.
+    rest : ndarray of int
+        Positions of the clips to split.
+    split : str
+        What the test set does not share with them; the validation set mirrors it where it can.
+    size : float
+        Share of the clips, speakers or texts in the validation set; 0 leaves it empty.
+    seed : int
+
+    Returns
+    -------
+    train, validation : ndarray of int
+        Positions in the table, ascending.
+    by : str or None
+        What they do not share: "speaker", "text", or "random".
+    """
     if not size:
         return rest, rest[:0], None
     emotion = table["emotion"].to_numpy()[rest]
@@ -167,5 +291,5 @@ def check_emotions(table: pd.DataFrame) -> None:
     if len(single):
         raise CorpusError(
             f"Only one clip is there of {', '.join(map(repr, single.index))}: it cannot be in "
-            "training and test part both. Add clips, or leave the emotion out."
+            "training and test set both. Add clips, or leave the emotion out."
         )

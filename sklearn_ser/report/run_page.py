@@ -12,7 +12,7 @@ from sklearn.pipeline import Pipeline
 from sklearn_ser.classifiers.temperature import bare_classifier
 from sklearn_ser.features import name_features
 from sklearn_ser.metrics.groups import GROUPS
-from sklearn_ser.model_selection.splits import SPLITS, Parts
+from sklearn_ser.model_selection.splits import SPLITS, Fold
 from sklearn_ser.report.charts import (
     Chart,
     draw_clip,
@@ -47,7 +47,7 @@ class Evidence:
     ----------
     table : DataFrame
         The corpus.
-    parts : Parts
+    parts : Fold
         How it is divided.
     predictions : DataFrame of n_test rows
         As in predictions.csv.
@@ -56,7 +56,7 @@ class Evidence:
     """
 
     table: pd.DataFrame
-    parts: Parts
+    parts: Fold
     predictions: pd.DataFrame
     pipeline: Pipeline
 
@@ -274,7 +274,7 @@ def _mistakes(predictions: pd.DataFrame, read: Callable[[str], Clip | None]) -> 
     return shown
 
 
-def _data(table: pd.DataFrame, parts: Parts) -> dict[str, Any]:
+def _data(table: pd.DataFrame, parts: Fold) -> dict[str, Any]:
     counts = [_counts(table, parts, "emotion", "Clips of each emotion")]
     if table.get("speaker", pd.Series(dtype=object)).notna().any():
         counts.append(_counts(table, parts, "speaker", "Clips of each speaker"))
@@ -282,7 +282,7 @@ def _data(table: pd.DataFrame, parts: Parts) -> dict[str, Any]:
     return {"counts": counts, "durations": draw_durations(seconds) if len(seconds) else None}
 
 
-def _counts(table: pd.DataFrame, parts: Parts, column: str, heading: str) -> dict[str, Any]:
+def _counts(table: pd.DataFrame, parts: Fold, column: str, heading: str) -> dict[str, Any]:
     values = table[column].fillna("not known").astype(str)
     # Over folds every clip is in the training part and in the test part in turn.
     alone = len(parts.train) + len(parts.test) <= len(table)

@@ -1,4 +1,4 @@
-"""One run: extract, divide, fit, score, and write it all into one folder."""
+"""One run: extract, split, fit, score, and write it all into one folder."""
 
 from sklearn_ser.runs.compare import compare_run
 from sklearn_ser.runs.evaluate import evaluate_run

@@ -22,7 +22,7 @@ from sklearn_ser.runs.fit import fit_parts, pipeline_of
 from sklearn_ser.runs.folder import new_folder, writing
 from sklearn_ser.runs.folds import Answers, audit_run, divide_run, fit_folds, score_answers
 from sklearn_ser.runs.options import Progress, RunOptions, data_name, silent
-from sklearn_ser.runs.scaling import check_speakers, meets_strangers
+from sklearn_ser.runs.scaling import check_speakers, tests_unseen_speakers
 
 __all__ = ["compare_run"]
 
@@ -151,7 +151,7 @@ def _compare_split(
         )
         answers[options.clf] = found
         metrics = score_answers(theirs, folds, found, learned, options.seed)
-        transductive = options.normalize_speakers and meets_strangers(theirs.table, folds)
+        transductive = options.normalize_speakers and tests_unseen_speakers(theirs.table, folds)
         rows.append(_describe_row(options, pipeline, metrics, found, transductive))
     progress("compare", place[0] + len(each), place[1], "")
     truth = corpus.emotions[found.rows]

@@ -56,7 +56,7 @@ def evaluate_run(
     Returns
     -------
     metrics : dict
-        As in metrics.json; there is no training part.
+        As in metrics.json; there is no training set.
     notes : list of str
         What the reader of the scores must know.
     """

@@ -20,7 +20,7 @@ from sklearn_ser.exceptions import OptionError
 from sklearn_ser.features import SequenceScaler, SpeakerNormalizer
 from sklearn_ser.features.augmentation import augmented_features, parse_augment
 from sklearn_ser.metrics import importance, pool_importance
-from sklearn_ser.model_selection import Parts
+from sklearn_ser.model_selection import Fold
 from sklearn_ser.pipelines import (
     check_on_error,
     make_pipeline,
@@ -41,9 +41,9 @@ from sklearn_ser.runs.options import Progress, RunOptions, data_name, silent
 from sklearn_ser.runs.resume import forget_options, write_options
 from sklearn_ser.runs.scaling import (
     check_speakers,
-    meets_strangers,
     scaled,
     speakers_for,
+    tests_unseen_speakers,
 )
 from sklearn_ser.runs.write import write_run
 
@@ -118,7 +118,7 @@ def pipeline_of(options: RunOptions) -> Pipeline:
 def fit_and_write(
     pipeline: Pipeline,
     corpus: RunCorpus,
-    folds: Sequence[Parts],
+    folds: Sequence[Fold],
     audit: Mapping[str, Any],
     options: RunOptions,
     folder: Path,
@@ -134,14 +134,14 @@ def fit_and_write(
     kept: list[Pipeline] = []
     choose = None if tried is None else tried.choose
 
-    def fit(pipeline: Pipeline, corpus: RunCorpus, parts: Parts, progress: Progress) -> Pipeline:
+    def fit(pipeline: Pipeline, corpus: RunCorpus, parts: Fold, progress: Progress) -> Pipeline:
         # Fits follow each other in the same order when a run goes on. A search that is stopped goes
         # on from its candidates: only it knows what it has looked at to choose them.
         checkpoint = None if tried else folder / f"checkpoint-{next(numbers)}.npz"
         return fit_parts(pipeline, corpus, parts, progress, options, checkpoint)
 
     def fit_fold(
-        pipeline: Pipeline, corpus: RunCorpus, parts: Parts, progress: Progress
+        pipeline: Pipeline, corpus: RunCorpus, parts: Fold, progress: Progress
     ) -> Pipeline:
         if choose is not None:
             pipeline, corpus = choose(corpus, parts)
@@ -157,7 +157,7 @@ def fit_and_write(
         "seed": options.seed,
         "skipped": corpus.skipped,
         "audit": audit,
-        "transductive": options.normalize_speakers and meets_strangers(corpus.table, folds),
+        "transductive": options.normalize_speakers and tests_unseen_speakers(corpus.table, folds),
         "importance": pool_importance(
             importance(
                 one,
@@ -194,12 +194,12 @@ def fit_and_write(
 def fit_parts(
     pipeline: Pipeline,
     corpus: RunCorpus,
-    parts: Parts,
+    parts: Fold,
     progress: Progress,
     options: RunOptions,
     checkpoint: Path | None = None,
 ) -> Pipeline:
-    """Fit scaler and classifier on the training part, a temperature on the validation part.
+    """Fit scaler and classifier on the training set, a temperature on the validation set.
 
     A network goes on from its checkpoint, if there is one.
     """
@@ -237,7 +237,7 @@ def fit_parts(
 
 
 def _training_rows(
-    pipeline: Pipeline, corpus: RunCorpus, parts: Parts, options: RunOptions, progress: Progress
+    pipeline: Pipeline, corpus: RunCorpus, parts: Fold, options: RunOptions, progress: Progress
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return features and emotions of the training clips, and of changed copies if asked for."""
     X, y = corpus.matrix[parts.train], corpus.emotions[parts.train]
@@ -255,11 +255,11 @@ def _refit(
     fit: Fit,
     pipeline: Pipeline,
     corpus: RunCorpus,
-    parts: Parts,
+    parts: Fold,
     options: RunOptions,
     progress: Progress,
 ) -> Pipeline:
-    """Fit on every clip, but for a validation part that chooses an epoch or a temperature."""
+    """Fit on every clip, but for a validation set that chooses an epoch or a temperature."""
     everything = np.arange(len(corpus.table))
     network = isinstance(pipeline.named_steps["clf"], NetworkClassifier)
     spared = parts.validation if network or options.calibrate else everything[:0]

@@ -13,9 +13,9 @@ from sklearn_ser.classifiers import NetworkClassifier
 from sklearn_ser.classifiers.temperature import TemperatureScaledClassifier
 from sklearn_ser.exceptions import LeakageError, LeakageWarning, OptionError
 from sklearn_ser.metrics import bootstrap_scores, score
-from sklearn_ser.model_selection import Parts, audit_split, divide, divide_in_folds, hide_test_part
+from sklearn_ser.model_selection import Fold, audit_split, hide_test_part, split_corpus, split_folds
 from sklearn_ser.model_selection.audit import HIDDEN, PEEKED
-from sklearn_ser.model_selection.splits import spare_validation
+from sklearn_ser.model_selection.splits import split_validation
 from sklearn_ser.pipelines import RECIPES
 from sklearn_ser.runs.corpus import RunCorpus
 from sklearn_ser.runs.options import Progress, RunOptions
@@ -23,7 +23,7 @@ from sklearn_ser.runs.scaling import scaled
 
 __all__ = ["Answers", "Tried", "audit_run", "divide_run", "fit_folds", "score_answers"]
 
-Fit = Callable[[Pipeline, RunCorpus, Parts, Progress], Pipeline]
+Fit = Callable[[Pipeline, RunCorpus, Fold, Progress], Pipeline]
 
 
 @dataclass(frozen=True)
@@ -37,13 +37,13 @@ class Tried:
     matrix_of : callable
         From a pipeline to the features of all clips in its setting.
     choose : callable or None
-        For a nested search: from a corpus without its test part, and parts, to the pipeline that a
-        search of the training part finds best, and the corpus with its features.
+        For a nested search: from a corpus without its test set, and parts, to the pipeline that a
+        search of the training set finds best, and the corpus with its features.
     """
 
     told: dict[str, Any]
     matrix_of: Callable[[Pipeline], np.ndarray]
-    choose: Callable[[RunCorpus, Parts], tuple[Pipeline, RunCorpus]] | None = None
+    choose: Callable[[RunCorpus, Fold], tuple[Pipeline, RunCorpus]] | None = None
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class Answers:
     predicted : ndarray of shape (n_clips,), str
         Emotions.
     probabilities : ndarray of shape (n_clips, n_classes)
-        0 for an emotion that the training part of a clip's fold did not hold.
+        0 for an emotion that the training set of a clip's fold did not hold.
     classes : ndarray of shape (n_classes,), str
     fit_seconds, predict_seconds : float
         What it took, of all folds together.
@@ -80,42 +80,42 @@ class Answers:
     temperature: float | None = None
 
 
-def divide_run(table: Any, options: RunOptions) -> list[Parts]:
-    """Divide the corpus of a run: one test part, or several in turn.
+def divide_run(table: Any, options: RunOptions) -> list[Fold]:
+    """Divide the corpus of a run: one test set, or several in turn.
 
     Over folds, classifiers that choose neither epoch nor temperature get every training clip.
     """
     if options.folds is None:
         how = {"test_size": options.test_size, "validation_size": options.validation_size}
-        folds = [divide(table, options.split, seed=options.seed, **how)]
+        folds = [split_corpus(table, options.split, seed=options.seed, **how)]
     else:
         size = options.validation_size if _validates(options) else 0
-        folds = divide_in_folds(
+        folds = split_folds(
             table, options.split, options.folds, validation_size=size, seed=options.seed
         )
     if options.calibrate and not all(len(parts.validation) for parts in folds):
         raise OptionError(
-            "--calibrate needs a validation part, which is empty: raise --validation-size, or add "
+            "--calibrate needs a validation set, which is empty: raise --validation-size, or add "
             "clips."
         )
     return folds
 
 
-def everything(table: Any, folds: Sequence[Parts], options: RunOptions) -> Parts:
+def everything(table: Any, folds: Sequence[Fold], options: RunOptions) -> Fold:
     """Return the parts of a pipeline fitted on every clip, whose scores are those of the folds."""
     rows = np.arange(len(table))
     size = options.validation_size if _validates(options) else 0
-    _, validation, by = spare_validation(table, rows, options.split, size, options.seed)
+    _, validation, by = split_validation(table, rows, options.split, size, options.seed)
     test = np.sort(np.concatenate([parts.test for parts in folds]))
-    return Parts(rows, validation, test, folds[0].split, by)
+    return Fold(rows, validation, test, folds[0].split, by)
 
 
 def _validates(options: RunOptions) -> bool:
-    """Say whether something is chosen on the validation part: an epoch, or a temperature."""
+    """Say whether something is chosen on the validation set: an epoch, or a temperature."""
     return options.calibrate or isinstance(RECIPES[options.clf].classifier(), NetworkClassifier)
 
 
-def audit_run(corpus: RunCorpus, folds: Sequence[Parts]) -> dict[str, Any]:
+def audit_run(corpus: RunCorpus, folds: Sequence[Fold]) -> dict[str, Any]:
     """Return the leakage audit of a run, warning of copies across its split before it is fitted."""
     findings = audit_split(corpus.table, folds, corpus.checksums, corpus.audio)
     if not findings["clean"]:
@@ -126,21 +126,21 @@ def audit_run(corpus: RunCorpus, folds: Sequence[Parts]) -> dict[str, Any]:
 def fit_folds(
     pipeline: Pipeline,
     corpus: RunCorpus,
-    folds: Sequence[Parts],
+    folds: Sequence[Fold],
     progress: Progress,
     fit: Fit,
     matrix_of: Callable[[Pipeline], np.ndarray] | None = None,
 ) -> tuple[Pipeline, Answers, dict[str, Any]]:
-    """Fit on each fold's training part, its test part out of sight, and ask about every part.
+    """Fit on each fold's training set, its test set out of sight, and ask about every part.
 
     Parameters
     ----------
     pipeline : Pipeline
     corpus : RunCorpus
-    folds : sequence of Parts
+    folds : sequence of Fold
     progress : callable
     fit : callable
-        From pipeline, corpus without the test part, parts and progress to a fitted pipeline.
+        From pipeline, corpus without the test set, parts and progress to a fitted pipeline.
     matrix_of : callable, default=None
         From a fitted pipeline to the features of all clips in its setting, where the fit may have
         chosen another than that of the corpus.
@@ -150,9 +150,9 @@ def fit_folds(
     fitted : Pipeline
         That of the last fold.
     answers : Answers
-        Of the test parts of all folds.
+        Of the test sets of all folds.
     learned : dict
-        The scores of training and validation part, pooled likewise; None for a part without clips.
+        The scores of training and validation set, pooled likewise; None for a part without clips.
     """
     asked: list[Answers] = []
     learned: dict[str, list[tuple[np.ndarray, np.ndarray]]] = {"train": [], "validation": []}
@@ -180,7 +180,7 @@ def fit_folds(
 
 
 def _fit_blind(
-    fit: Fit, pipeline: Pipeline, corpus: RunCorpus, parts: Parts, progress: Progress
+    fit: Fit, pipeline: Pipeline, corpus: RunCorpus, parts: Fold, progress: Progress
 ) -> Pipeline:
     with hide_test_part(corpus.matrix, corpus.emotions, parts) as (matrix, emotions):
         table = corpus.table.assign(emotion=emotions)
@@ -237,7 +237,7 @@ def _pool(asked: list[Answers]) -> Answers:
 
 def score_answers(
     corpus: RunCorpus,
-    folds: Sequence[Parts],
+    folds: Sequence[Fold],
     answers: Answers,
     learned: dict[str, Any],
     seed: int,
@@ -268,7 +268,7 @@ def score_answers(
 
 
 def _describe_fold(
-    corpus: RunCorpus, parts: Parts, i: int, truth: np.ndarray, answers: Answers
+    corpus: RunCorpus, parts: Fold, i: int, truth: np.ndarray, answers: Answers
 ) -> dict[str, Any]:
     here = answers.folds == i
     scores = score(truth[here], answers.predicted[here])

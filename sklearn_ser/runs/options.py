@@ -30,7 +30,7 @@ class RunOptions:
     augment: str | None = None  # names joined by commas
     normalize_speakers: bool = False
     cache: Path | None = None
-    folds: int | str | None = None  # how many, or "all"; None is one test part
+    folds: int | str | None = None  # how many, or "all"; None is one test set
 
 
 def silent(stage: str, done: int, total: int, detail: str) -> None:

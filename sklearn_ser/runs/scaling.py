@@ -9,9 +9,9 @@ from sklearn.pipeline import Pipeline
 
 from sklearn_ser.exceptions import CorpusError
 from sklearn_ser.features import SpeakerNormalizer
-from sklearn_ser.model_selection import Parts
+from sklearn_ser.model_selection import Fold
 
-__all__ = ["check_speakers", "meets_strangers", "scaled", "speakers_for"]
+__all__ = ["check_speakers", "scaled", "speakers_for", "tests_unseen_speakers"]
 
 
 def check_speakers(table: pd.DataFrame) -> None:
@@ -53,7 +53,7 @@ def scaled(pipeline: Pipeline, matrix: np.ndarray, table: pd.DataFrame, rows: An
     return scale.transform(matrix[rows], **speakers_for(scale, table, rows))
 
 
-def meets_strangers(table: pd.DataFrame, folds: Iterable[Parts]) -> bool:
-    """Say whether a test part holds speakers that its training part does not."""
+def tests_unseen_speakers(table: pd.DataFrame, folds: Iterable[Fold]) -> bool:
+    """Say whether a test set holds speakers that its training set does not."""
     speaker = table["speaker"].to_numpy()
     return any(set(speaker[parts.test]) - set(speaker[parts.train]) for parts in folds)

@@ -1,4 +1,4 @@
-"""What `grid-search` does: find parameters without a look at the test part, then run with them."""
+"""What `grid-search` does: find parameters without a look at the test set, then run with them."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -12,7 +12,7 @@ from sklearn.pipeline import Pipeline
 
 from sklearn_ser.corpora import load_data
 from sklearn_ser.exceptions import CorpusError, SearchStopped
-from sklearn_ser.model_selection import Parts
+from sklearn_ser.model_selection import Fold
 from sklearn_ser.model_selection.search import SearchResult, grid_search
 from sklearn_ser.model_selection.splits import groups_of
 from sklearn_ser.pipelines import RECIPES, extract_features, set_pipeline_params
@@ -45,15 +45,15 @@ def search_run(
     how: SearchOptions | None = None,
     on_progress: Progress | None = None,
 ) -> dict[str, Any]:
-    """Search the training part for the best parameters, then do as `fit_run` with them.
+    """Search the training set for the best parameters, then do as `fit_run` with them.
 
     Parameters
     ----------
     options : RunOptions
-        `split` is both how the test part is set aside and how the folds of the search are made.
+        `split` is both how the test set is set aside and how the folds of the search are made.
     how : SearchOptions, default=None
         With `nested`, every clip is tested once: the whole search is made anew in each fold's
-        training part, and the pipeline that is saved comes from one more search of all clips.
+        training set, and the pipeline that is saved comes from one more search of all clips.
     on_progress : callable, default=None
 
     Returns
@@ -179,8 +179,8 @@ class _Search:
         for result in self._results:
             result.forget()
 
-    def choose(self, corpus: RunCorpus, parts: Parts) -> tuple[Pipeline, RunCorpus]:
-        """Search a fold's training part; return the best, and the corpus as it sees it."""
+    def choose(self, corpus: RunCorpus, parts: Fold) -> tuple[Pipeline, RunCorpus]:
+        """Search a fold's training set; return the best, and the corpus as it sees it."""
         rows = np.sort(np.concatenate([parts.train, parts.validation]))
         result, _ = self.search(corpus.table, corpus.emotions, rows)
         self.nested.append({"best_params": _shown(result), "best_uar": result.best_score})

@@ -16,7 +16,7 @@ from sklearn_ser.classifiers.temperature import bare_classifier
 from sklearn_ser.features.augmentation import parse_augment
 from sklearn_ser.features.quality import describe_training
 from sklearn_ser.metrics import calibration, details
-from sklearn_ser.model_selection import TRANSDUCTIVE, Parts
+from sklearn_ser.model_selection import TRANSDUCTIVE, Fold
 from sklearn_ser.persistence import save_pipeline
 from sklearn_ser.persistence.card import read_card
 from sklearn_ser.report.figures import draw_confusion_matrix, draw_training_curves
@@ -35,7 +35,7 @@ def write_run(
     out: Path,
     *,
     corpus: RunCorpus,
-    parts: Parts,
+    parts: Fold,
     options: RunOptions,
     fitted: Pipeline,
     saved: Pipeline,
@@ -50,7 +50,7 @@ def write_run(
     folder, out : Path
         Where to write, and where the folder will be in the end.
     corpus : RunCorpus
-    parts : Parts
+    parts : Fold
     options : RunOptions
     fitted : Pipeline
         The pipeline the scores belong to.
@@ -101,7 +101,7 @@ def write_run(
 
 
 def _details(tested: pd.DataFrame, answers: Answers, metrics: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what the test part shows beyond the scores, and what calibration has changed."""
+    """Return what the test set shows beyond the scores, and what calibration has changed."""
     found = details(tested, answers.predicted, answers.probabilities, answers.classes)
     if answers.uncalibrated is not None:
         before = calibration(tested["emotion"], answers.uncalibrated, answers.classes)
@@ -125,7 +125,7 @@ def _draw_figures(
     folder: Path,
     fitted: Pipeline,
     corpus: RunCorpus,
-    parts: Parts,
+    parts: Fold,
     predicted: np.ndarray,
     options: RunOptions,
 ) -> None:
@@ -160,7 +160,7 @@ def _tabulate(tested: pd.DataFrame, answers: Answers, folded: bool) -> pd.DataFr
 
 
 def _describe_run(
-    corpus: RunCorpus, parts: Parts, options: RunOptions, metrics: Mapping[str, Any]
+    corpus: RunCorpus, parts: Fold, options: RunOptions, metrics: Mapping[str, Any]
 ) -> dict[str, Any]:
     """Return what the card says beyond the pipeline itself: data, split, scores."""
     table = corpus.table
@@ -224,7 +224,7 @@ def _notes(card: Mapping[str, Any]) -> list[str]:
     elif card["refit"]:
         notes.append(
             "The saved pipeline was fitted again on every clip after these scores were taken: "
-            "they belong to its sibling, fitted on the training part alone."
+            "they belong to its sibling, fitted on the training set alone."
         )
     if card["data"]["skipped"]:
         notes.append(f"{len(card['data']['skipped'])} clips could not be read and are left out.")

@@ -442,7 +442,7 @@ def test_grid_search_decodes_each_clip_once(little_corpus, tmp_path, monkeypatch
     assert (len(decoded), len(set(decoded))) == (24, 24)
     decoded.clear()
     run("grid-search", *how, "--param", "features__mfcc__n_mfcc=13,20", "--out", tmp_path / "b")
-    # Clips of the test part only in the first setting and in the best.
+    # Clips of the test set only in the first setting and in the best.
     assert 24 < len(decoded) <= 48
     assert max(map(decoded.count, decoded)) == 2
 
@@ -451,7 +451,7 @@ def test_grid_search_bare_uses_the_grid_of_the_recipe(little_corpus, tmp_path):
     how = ("--data", little_corpus, "--features", "mfcc", "--out", tmp_path / "r")
     out, _ = run("grid-search", *how)
     assert "Best of 9 candidates" in out
-    assert "random folds of the training part" in out
+    assert "random folds of the training set" in out
 
 
 @pytest.mark.parametrize("param", ["clf__C=", "clf__C=1,x", "clf=1", "clf__Q=1"])

@@ -9,19 +9,19 @@ import pytest
 import soundfile
 
 from sklearn_ser.exceptions import LeakageError
-from sklearn_ser.model_selection import Parts, audit_split, divide, hide_test_part
+from sklearn_ser.model_selection import Fold, audit_split, hide_test_part, split_corpus
 from sklearn_ser.runs import fit as runs_fit
 from sklearn_ser.runs import folds as runs_folds
 from sklearn_ser.runs.checksums import audio_checksums, byte_checksums
 from tests.conftest import run, voice
-from tests.metrics.test_evaluation import table
+from tests.model_selection.test_splits import table
 
 NONE = np.array([], dtype=int)
 
 
 def one_of_each(corpus, split="random"):
     checksums = np.array([f"{i}" for i in range(len(corpus))])
-    return audit_split(corpus, [divide(corpus, split)], checksums, checksums)
+    return audit_split(corpus, [split_corpus(corpus, split)], checksums, checksums)
 
 
 @pytest.fixture
@@ -68,7 +68,7 @@ def test_only_clips_of_equal_length_are_decoded(same_audio, wav, monkeypatch):
 
 def test_counts_of_identical_clips():
     corpus = pd.DataFrame({"path": list("abcdef"), "emotion": ["sad"] * 4 + ["happy"] * 2})
-    parts = Parts(np.array([0, 1]), np.array([2]), np.array([3, 4, 5]), "random", "random")
+    parts = Fold(np.array([0, 1]), np.array([2]), np.array([3, 4, 5]), "random", "random")
     found = audit_split(corpus, [parts], np.array(list("112134")), np.array(list("112132")))
     assert found["bytes"] == {
         "n_groups": 1, "n_clips": 3, "n_test": 1, "n_contradictions": 0,
@@ -84,7 +84,7 @@ def test_counts_of_identical_clips():
 
 def test_copies_on_one_side_leak_nothing():
     corpus = pd.DataFrame({"path": list("abcd"), "emotion": ["sad"] * 4})
-    parts = Parts(np.array([0, 1]), NONE, np.array([2, 3]), "random", None)
+    parts = Fold(np.array([0, 1]), NONE, np.array([2, 3]), "random", None)
     found = audit_split(corpus, [parts], np.array(list("1123")), np.array(list("1123")))
     assert found["clean"]
     assert "leak nothing" in found["sentences"][0]
@@ -95,9 +95,7 @@ def test_what_a_random_split_shares():
     assert found["speaker"]["shared"] == [f"s{i}" for i in range(6)]
     assert found["text"]["n_shared"] == 5
     assert found["speaker"]["n_test_clips"] == found["text"]["n_test_clips"] == 18
-    assert "(s0, s1, s2, s3, s4 and 1 more) are in the training part" in " ".join(
-        found["sentences"]
-    )
+    assert "(s0, s1, s2, s3, s4 and 1 more) are in the training set" in " ".join(found["sentences"])
 
 
 def test_what_a_split_by_speaker_shares():
@@ -116,14 +114,14 @@ def test_what_nobody_can_tell():
 
 def test_clips_on_both_sides_are_a_fault():
     corpus = table()
-    parts = Parts(np.arange(60), np.array([61]), np.arange(59, 90), "random", None)
+    parts = Fold(np.arange(60), np.array([61]), np.arange(59, 90), "random", None)
     keys = np.arange(90).astype(str)
-    with pytest.raises(LeakageError, match="2 clips are in the training and in the test part"):
+    with pytest.raises(LeakageError, match="2 clips are in the training and in the test set"):
         audit_split(corpus, [parts], keys, keys)
 
 
 def test_a_speaker_on_both_sides_of_a_split_by_speaker_is_a_fault():
-    parts = Parts(np.arange(60), NONE, np.arange(60, 90), "speaker", None)
+    parts = Fold(np.arange(60), NONE, np.arange(60, 90), "speaker", None)
     corpus = table().assign(speaker=["a", "b", "c"] * 30)
     keys = np.arange(90).astype(str)
     with pytest.raises(LeakageError, match="a, b, c are on both"):
@@ -160,29 +158,29 @@ def test_a_planted_peek_of_the_fit(little_corpus, tmp_path, monkeypatch):
 
     def peek(pipeline, corpus, parts, *how):
         everything = np.arange(len(corpus.table))
-        return fit(pipeline, corpus, Parts(everything, NONE, NONE, "random", None), *how)
+        return fit(pipeline, corpus, Fold(everything, NONE, NONE, "random", None), *how)
 
     monkeypatch.setattr(runs_fit, "fit_parts", peek)
     how = ("--data", little_corpus, "--features", "mfcc", "--out", tmp_path / "r")
     for clf in ("logreg", "rf", "svm"):
-        assert "looked at the test part" in run("fit", "--clf", clf, *how, code=1)[1]
+        assert "looked at the test set" in run("fit", "--clf", clf, *how, code=1)[1]
         assert not (tmp_path / "r").exists()
 
 
 def test_a_planted_peek_of_the_split(little_corpus, tmp_path, monkeypatch):
     def overlap(table, *how, **more):
-        parts = divide(table, *how, **more)
-        return Parts(np.arange(len(table)), NONE, parts.test, parts.split, None)
+        parts = split_corpus(table, *how, **more)
+        return Fold(np.arange(len(table)), NONE, parts.test, parts.split, None)
 
-    monkeypatch.setattr(runs_folds, "divide", overlap)
+    monkeypatch.setattr(runs_folds, "split_corpus", overlap)
     how = ("--data", little_corpus, "--features", "mfcc", "--out", tmp_path / "r")
     for command in ("fit", "grid-search"):
-        assert "in the training and in the test part" in run(command, *how, code=1)[1]
+        assert "in the training and in the test set" in run(command, *how, code=1)[1]
 
 
 def test_hidden_rows_come_back():
     X, y = np.arange(6.0).reshape(3, 2), np.array(["sad", "happy", "sad"])
-    parts = Parts(np.array([0]), np.array([1]), np.array([2]), "random", None)
+    parts = Fold(np.array([0]), np.array([1]), np.array([2]), "random", None)
     seen = []
 
     def stumble():
@@ -194,6 +192,6 @@ def test_hidden_rows_come_back():
         stumble()
     assert seen == [([False, False, True], ["sad", "happy", ""])]
     np.testing.assert_array_equal(X, np.arange(6.0).reshape(3, 2))
-    X[0] = np.inf  # an infinite feature of the training part is no peek
+    X[0] = np.inf  # an infinite feature of the training set is no peek
     with pytest.raises(ValueError, match="infinity"):
         stumble()

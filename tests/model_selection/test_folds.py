@@ -14,10 +14,10 @@ from sklearn.svm import SVC
 
 from sklearn_ser import make_pipeline
 from sklearn_ser.exceptions import CorpusError, OptionError
-from sklearn_ser.model_selection import divide_in_folds
+from sklearn_ser.model_selection import split_folds
 from sklearn_ser.pipelines import extract_features
 from tests.conftest import run
-from tests.metrics.test_evaluation import table
+from tests.model_selection.test_splits import table
 
 
 @pytest.mark.parametrize("split", ["random", "speaker", "text", "speaker+text"])
@@ -25,10 +25,10 @@ from tests.metrics.test_evaluation import table
 def test_every_clip_is_tested_once_apart_from_what_it_must_not_share(split, n_folds):
     if (split, n_folds) == ("random", "all"):
         with pytest.raises(OptionError, match="give a number of folds"):
-            divide_in_folds(table(), split, n_folds)
+            split_folds(table(), split, n_folds)
         return
     corpus = table()
-    folds = divide_in_folds(corpus, split, n_folds, seed=1)
+    folds = split_folds(corpus, split, n_folds, seed=1)
     n_speakers, n_texts = (3, 3) if n_folds == 3 else (6, 5)
     wanted = {"random": 3, "speaker": n_speakers, "text": n_texts}
     assert len(folds) == wanted.get(split, n_speakers * n_texts)
@@ -43,12 +43,12 @@ def test_every_clip_is_tested_once_apart_from_what_it_must_not_share(split, n_fo
 def test_the_folds_are_scikit_learns():
     corpus = table()
     y = corpus["emotion"].to_numpy()
-    ours = divide_in_folds(corpus, "random", 4, validation_size=0, seed=3)
+    ours = split_folds(corpus, "random", 4, validation_size=0, seed=3)
     theirs = StratifiedKFold(4, shuffle=True, random_state=3).split(y, y)
     for parts, (train, test) in zip(ours, theirs, strict=True):
         np.testing.assert_array_equal(parts.train, train)
         np.testing.assert_array_equal(parts.test, test)
-    ours = divide_in_folds(corpus, "speaker", "all", validation_size=0)
+    ours = split_folds(corpus, "speaker", "all", validation_size=0)
     theirs = LeaveOneGroupOut().split(y, y, corpus["speaker"])
     for parts, (train, test) in zip(ours, theirs, strict=True):
         np.testing.assert_array_equal(parts.train, train)
@@ -56,13 +56,13 @@ def test_the_folds_are_scikit_learns():
 
 
 def test_fewer_folds_where_there_are_fewer_speakers():
-    assert len(divide_in_folds(table(n_speakers=2), "speaker", 5)) == 2
+    assert len(split_folds(table(n_speakers=2), "speaker", 5)) == 2
 
 
 def test_pairs_of_speaker_and_text_that_nobody_recorded():
     corpus = table(n_speakers=3, n_texts=2)
     corpus = corpus[(corpus["speaker"] != "s0") | (corpus["text"] != "t1")].reset_index(drop=True)
-    assert len(divide_in_folds(corpus, "speaker+text", "all")) == 5
+    assert len(split_folds(corpus, "speaker+text", "all")) == 5
 
 
 @pytest.mark.parametrize(
@@ -76,7 +76,7 @@ def test_pairs_of_speaker_and_text_that_nobody_recorded():
 )
 def test_folds_that_make_no_sense(corpus, how, error):
     with pytest.raises(error):
-        divide_in_folds(corpus, **how)
+        split_folds(corpus, **how)
 
 
 @pytest.fixture(scope="module")
