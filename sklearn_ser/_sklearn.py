@@ -15,16 +15,30 @@ import pandas as pd
 from sklearn.callback._transport import close_listener, open_listener, send
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils._set_output import _get_output_config
+from sklearn.utils.validation import _check_sample_weight as check_sample_weight
 
 __all__ = [
+    "PRIVATE_TYPES",
     "FitCounter",
+    "active_transformers",
     "at_least",
     "between",
+    "check_sample_weight",
     "keep_index",
     "one_of",
     "positive",
     "validate_params",
 ]
+
+
+# Classes at private paths that a saved pipeline of scikit-learn's own classifiers holds.
+PRIVATE_TYPES = (
+    "sklearn.calibration._CalibratedClassifier",
+    "sklearn.calibration._SigmoidCalibration",
+    "sklearn.model_selection._split.StratifiedKFold",
+    "sklearn.neural_network._stochastic_optimizers.AdamOptimizer",
+    "sklearn.tree._tree.Tree",
+)
 
 
 def positive(kind: type = Real) -> Interval:
@@ -54,6 +68,13 @@ def validate_params(estimator) -> None:
     """
     if hasattr(estimator, "_parameter_constraints"):
         estimator._validate_params()
+
+
+def active_transformers(union) -> list[tuple[str, Any, float | None]]:
+    """Return name, transformer and weight of each part of a `FeatureUnion` that is not dropped."""
+    union._validate_transformers()
+    union._validate_transformer_weights()
+    return list(union._iter())
 
 
 def keep_index(transformer, matrix, index):

@@ -10,9 +10,16 @@ import pandas as pd
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils import check_random_state, compute_sample_weight
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted, validate_data
 
-from sklearn_ser._sklearn import at_least, between, one_of, positive, validate_params
+from sklearn_ser._sklearn import (
+    at_least,
+    between,
+    check_sample_weight,
+    one_of,
+    positive,
+    validate_params,
+)
 from sklearn_ser.classifiers._checkpoint import Checkpoint, identify
 from sklearn_ser.classifiers._holdout import hold_out
 from sklearn_ser.classifiers._keras import load_keras
@@ -110,7 +117,7 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):
             raise ValueError(
                 f"Only one class is in the training data, '{self.classes_[0]}': two are needed."
             )
-        weights = _check_sample_weight(sample_weight, X, dtype=np.float32)
+        weights = check_sample_weight(sample_weight, X, dtype=np.float32)
         if self.class_weight is not None:
             weights = weights * compute_sample_weight(self.class_weight, y)
         random_state = check_random_state(self.random_state)

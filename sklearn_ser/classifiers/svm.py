@@ -11,9 +11,9 @@ from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 from sklearn.svm import SVC
 from sklearn.utils import compute_sample_weight
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted, validate_data
 
-from sklearn_ser._sklearn import at_least, one_of, positive, validate_params
+from sklearn_ser._sklearn import at_least, check_sample_weight, one_of, positive, validate_params
 
 __all__ = ["SVMClassifier"]
 
@@ -97,7 +97,7 @@ class SVMClassifier(ClassifierMixin, BaseEstimator):
         X, y = validate_data(self, X, y)
         check_classification_targets(y)
         # Class weights go in as weights of clips, so that the calibration follows them too.
-        weights = _check_sample_weight(sample_weight, X) * compute_sample_weight(
+        weights = check_sample_weight(sample_weight, X) * compute_sample_weight(
             self.class_weight, y
         )
         kept = weights != 0

@@ -9,6 +9,7 @@ from os import PathLike
 
 import numpy as np
 
+from sklearn_ser._sklearn import validate_params
 from sklearn_ser.exceptions import AudioError, OptionError
 from sklearn_ser.features import _pretrained
 from sklearn_ser.features._base import ClipTransformer, numbered
@@ -117,7 +118,7 @@ class PretrainedEmbedding(ClipTransformer):
 
     def check_settings(self) -> None:
         """Raise `ValueError` for a missing model, another rate or parameters of a wrong type."""
-        self._validate_params()
+        validate_params(self)
         if self.model is None:
             raise OptionError(
                 "PretrainedEmbedding needs a model, the folder or name of a checkpoint: "

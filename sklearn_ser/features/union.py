@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from sklearn.pipeline import FeatureUnion
 
-from sklearn_ser._sklearn import keep_index
+from sklearn_ser._sklearn import active_transformers, keep_index
 from sklearn_ser.audio.loader import Clips, check_clips
 from sklearn_ser.exceptions import OptionError
 from sklearn_ser.features._base import ClipTransformer
@@ -146,13 +146,10 @@ class AudioFeatureUnion(FeatureUnion):
         return None if self.cache_dir is None else FeatureCache(self.cache_dir, self.cache_size)
 
     def _weighted(self) -> list[tuple[ClipTransformer, float | None]]:
-        return [(transformer, weight) for _, transformer, weight in self._iter()]
+        return [(transformer, weight) for _, transformer, weight in active_transformers(self)]
 
     def _check(self, X) -> Clips:
-        self._validate_transformers()
-        self._validate_transformer_weights()
-        transformers = dict(self.transformer_list)
-        active = {name: t for name, t in transformers.items() if t != "drop"}
+        active = {name: transformer for name, transformer, _ in active_transformers(self)}
         if not active:
             raise OptionError("AudioFeatureUnion has no features: name at least one.")
         for name, transformer in active.items():

@@ -10,6 +10,8 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.inspection import permutation_importance
 from sklearn.pipeline import Pipeline
 
+from sklearn_ser._sklearn import active_transformers
+
 __all__ = ["feature_groups", "importance_by_group", "pool_importance"]
 
 MOST_CLIPS = {2: 300, 3: 100}  # by the dimensions of X: networks over sequences take their time
@@ -45,7 +47,7 @@ def feature_groups(pipeline: Pipeline) -> dict[str, np.ndarray]:
     union = pipeline.named_steps["features"]
     names = [
         (kind, re.sub(r"_\d.*", "", str(name)))
-        for kind, transformer, _ in union._iter()
+        for kind, transformer, _ in active_transformers(union)
         for name in transformer.get_feature_names_out()
     ]
     by_feature, by_content = zip(*names, strict=True)

@@ -19,6 +19,7 @@ import joblib
 from sklearn.pipeline import Pipeline
 
 from sklearn_ser._files import staged
+from sklearn_ser._sklearn import PRIVATE_TYPES
 from sklearn_ser.exceptions import ModelError, SerError
 from sklearn_ser.persistence.card import (
     card_path,
@@ -34,11 +35,7 @@ __all__ = ["load_pipeline", "save_pipeline"]
 
 # What skops may build beyond the plain scikit-learn and numpy types it trusts by itself.
 SKOPS_TRUSTED = [
-    "sklearn.calibration._CalibratedClassifier",
-    "sklearn.calibration._SigmoidCalibration",
-    "sklearn.model_selection._split.StratifiedKFold",
-    "sklearn.neural_network._stochastic_optimizers.AdamOptimizer",
-    "sklearn.tree._tree.Tree",
+    *PRIVATE_TYPES,
     "sklearn_ser.audio.loader.AudioLoader",
     "sklearn_ser.classifiers.svm.SVMClassifier",
     "sklearn_ser.features.articulation.Formants",
