@@ -13,7 +13,7 @@ import json
 import os
 import zipfile
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import joblib
 from sklearn.pipeline import Pipeline
@@ -31,7 +31,7 @@ from sklearn_ser.persistence.card import (
 from sklearn_ser.persistence.onnx import read_onnx, to_onnx
 from sklearn_ser.persistence.trust import remember, remembered
 
-__all__ = ["load_pipeline", "save_pipeline"]
+__all__ = ["ModelFile", "load_pipeline", "read_model", "save_pipeline"]
 
 # What skops may build beyond the plain scikit-learn and numpy types it trusts by itself.
 SKOPS_TRUSTED = [
@@ -140,7 +140,48 @@ def save_pipeline(pipeline: Pipeline, path: str | os.PathLike, card: dict | None
     return path
 
 
-def load_pipeline(path: str | os.PathLike, *, trust: bool = True) -> Pipeline:
+class ModelFile(NamedTuple):
+    """A model file as it was read: what becomes of it on the disk no longer matters."""
+
+    path: Path
+    data: bytes
+    card: dict[str, Any]
+
+
+def read_model(path: str | os.PathLike | ModelFile) -> ModelFile:
+    """Read a model file and its card, and check that the file arrived whole.
+
+    Parameters
+    ----------
+    path : str, Path or ModelFile
+        A run's folder, or a model file with its card beside it; a `ModelFile` is returned as it is.
+
+    Returns
+    -------
+    model : ModelFile
+
+    Raises
+    ------
+    ModelError
+        If one is missing, or they do not belong together.
+    """
+    if isinstance(path, ModelFile):
+        return path
+    path = find_model(path)
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise ModelError(f"{path} cannot be read: {error.strerror}.") from error
+    card = read_card(path)
+    if card.get("sha256") != hashlib.sha256(data).hexdigest():
+        raise ModelError(
+            f"{path} is not the file its card describes (its SHA-256 differs): it was damaged or "
+            "changed. Copy both again, or fit again."
+        )
+    return ModelFile(path, data, card)
+
+
+def load_pipeline(path: str | os.PathLike | ModelFile, *, trust: bool = True) -> Pipeline:
     """Read a pipeline after checking that it arrived whole and fits the versions here.
 
     .. warning:: A joblib file runs code when it is loaded: load only what you or people you trust
@@ -148,8 +189,8 @@ def load_pipeline(path: str | os.PathLike, *, trust: bool = True) -> Pipeline:
 
     Parameters
     ----------
-    path : str or Path
-        A run's folder, or a model file with its card beside it.
+    path : str, Path or ModelFile
+        A run's folder, a model file with its card beside it, or what `read_model` returned.
     trust : bool, default=True
         Whether to load a joblib file that was not written here by this user. The commands say
         `False` unless they are told `--trust`.
@@ -163,24 +204,13 @@ def load_pipeline(path: str | os.PathLike, *, trust: bool = True) -> Pipeline:
     ModelError
         If the file is missing, damaged, of other versions, or not trusted.
     """
-    path = find_model(path)
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise ModelError(f"{path} cannot be read: {error.strerror}.") from error
-    checksum = hashlib.sha256(data).hexdigest()
-    card = read_card(path)
-    if card.get("sha256") != checksum:
-        raise ModelError(
-            f"{path} is not the file its card describes (its SHA-256 differs): it was damaged or "
-            "changed. Copy both again, or fit again."
-        )
+    path, data, card = read_model(path)
     if path.suffix == ".onnx":
         return read_onnx(data, str(path))
     check_versions(path, card)
     if path.suffix == ".skops":
         return _load_skops(path, data)
-    if not trust and checksum not in remembered():
+    if not trust and card["sha256"] not in remembered():
         raise ModelError(
             f"{path} was not written here by you, and loading a joblib file runs whatever code it "
             "carries: add --trust if you trust its maker, or ask for a .skops file."

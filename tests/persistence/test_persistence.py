@@ -14,6 +14,7 @@ from sklearn_ser import load_pipeline, make_pipeline, save_pipeline
 from sklearn_ser._files import write_atomically
 from sklearn_ser.corpora import load_data
 from sklearn_ser.exceptions import ModelError
+from sklearn_ser.persistence import read_model
 from sklearn_ser.persistence.card import card_path, read_card
 from tests.conftest import voice
 
@@ -39,6 +40,17 @@ def test_round_trip(fitted, corpus, tmp_path, suffix):
     assert sorted(file.name for file in tmp_path.iterdir() if file.is_file()) == sorted(
         [f"mine.{suffix}.card.json", f"mine.{suffix}"]
     )
+
+
+def test_a_model_that_was_read_outlives_its_file(fitted, corpus, tmp_path):
+    path = save_pipeline(fitted, tmp_path / "mine.joblib")
+    held = read_model(path)
+    path.unlink()
+    card_path(path).unlink()
+    expected = fitted.predict_proba(corpus["path"][:2])
+    for model in (held, read_model(held)):
+        pipe = load_pipeline(model, trust=False)
+        np.testing.assert_array_equal(pipe.predict_proba(corpus["path"][:2]), expected)
 
 
 @pytest.mark.parametrize("clf", ["mlp", "rf", "logreg", "ann"])
