@@ -3,11 +3,15 @@
 import functools
 import inspect
 import json
+import re
+import shutil
 import signal
 import sys
+import textwrap
 import warnings
 from collections.abc import Callable
-from typing import Annotated, Any
+from contextvars import ContextVar
+from typing import Annotated, Any, TextIO
 
 import typer
 
@@ -20,6 +24,8 @@ app = typer.Typer(
     "honest scores out.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
+    # Rich would cut long words to fit its boxes, and take what stands in brackets for markup.
+    rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
@@ -46,9 +52,73 @@ JsonOption = Annotated[
 ]
 
 
+def say(message: str, *, err: bool = False) -> None:
+    """Print a sentence, on a terminal broken between words; parameters are named as options.
+
+    In a pipe a sentence stays one line.
+    """
+    text = name_options(message)
+    width = terminal_width(sys.stderr if err else sys.stdout)
+    if width is not None:
+        text = "\n".join(wrap(line, width) for line in text.split("\n"))
+    typer.echo(text, err=err)
+
+
+def terminal_width(stream: TextIO) -> int | None:
+    """Return the columns of the terminal behind a stream; None where there is none."""
+    if not stream.isatty():
+        return None
+    return shutil.get_terminal_size().columns
+
+
+def wrap(text: str, width: int) -> str:
+    """Break a line between words, never within one: it may be a number, an option or a path."""
+    lines = textwrap.wrap(text, width, break_long_words=False, break_on_hyphens=False)
+    return "\n".join(lines)
+
+
 def notice(message: str) -> None:
     """Say something on standard error, where it disturbs no pipe."""
-    typer.echo(message, err=True)
+    say(message, err=True)
+
+
+_running: ContextVar[typer.Context | None] = ContextVar("_running", default=None)
+
+# A parameter in backticks, as the library's messages have it: `test_size` or `test_size=0.2`.
+PARAMETER = re.compile(r"`([A-Za-z]\w*)(?:=([^`]*))?`")
+
+
+def name_options(message: str) -> str:
+    """Return a message of the library with the options of the command that runs.
+
+    A parameter that is no option of the command stays as it is.
+
+    Examples
+    --------
+    >>> name_options("`test_size` is a share.")  # outside a command
+    '`test_size` is a share.'
+    """
+    context = _running.get()
+    if context is None:
+        return message
+    parameters = {parameter.name: parameter for parameter in context.command.params}
+
+    def option(match: re.Match[str]) -> str:
+        name, value = match[1], match[2]
+        if "__" in name and "param" in parameters:  # of a step
+            return f"--param {name}" + ("" if value is None else f"={value}")
+        if value == "None" and f"no_{name}" in parameters:
+            name, value = f"no_{name}", None
+        if name not in parameters:
+            return match[0]
+        parameter = parameters[name]
+        if parameter.param_type_name == "argument":
+            return parameter.metavar or name.upper()
+        words = max(parameter.opts, key=len)
+        switch = getattr(parameter, "is_flag", False)
+        return words if value is None or switch else f"{words} {value.strip(chr(34) + chr(39))}"
+
+    return PARAMETER.sub(option, message)
 
 
 def print_json(document: Any) -> None:
@@ -70,14 +140,20 @@ def command(application: typer.Typer = app, name: str | None = None, **settings)
     """Register a function as a command whose errors end as one sentence and an exit code."""
 
     def register(function: Callable) -> Callable:
+        signature = inspect.signature(function)
+        takes_context = "context" in signature.parameters
+
         @functools.wraps(function)
-        def wrapper(*args, debug: bool = False, **kwargs):
+        def wrapper(context: typer.Context, debug: bool = False, **kwargs):
+            running = _running.set(context)
+            if takes_context:
+                kwargs["context"] = context
             try:
                 with warnings.catch_warnings():
                     # A warning is a notice for the person at the terminal, said once.
                     warnings.simplefilter("default", UserWarning)
                     warnings.showwarning = lambda message, *rest, **more: notice(f"Note: {message}")
-                    return function(*args, **kwargs)
+                    return function(**kwargs)
             except (typer.Exit, typer.Abort, typer.BadParameter):
                 raise
             except Exception as error:
@@ -87,17 +163,22 @@ def command(application: typer.Typer = app, name: str | None = None, **settings)
                 # What scikit-learn refuses is most often a parameter that it was given.
                 wrong = isinstance(error, ValueError | TypeError)
                 raise typer.Exit(getattr(error, "exit_code", 2 if wrong else 1)) from None
+            finally:
+                _running.reset(running)
 
-        signature = inspect.signature(function)
-        parameters = [
-            *signature.parameters.values(),
-            inspect.Parameter(
-                "debug", inspect.Parameter.KEYWORD_ONLY, default=False, annotation=DebugOption
-            ),
-        ]
+        keyword = inspect.Parameter.KEYWORD_ONLY
+        parameters = [p.replace(kind=keyword) for p in signature.parameters.values()]
+        if not takes_context:
+            parameters.append(inspect.Parameter("context", keyword, annotation=typer.Context))
+        parameters.append(
+            inspect.Parameter("debug", keyword, default=False, annotation=DebugOption)
+        )
         wrapper.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
-        wrapper.__annotations__ = {**function.__annotations__, "debug": DebugOption}
-        return application.command(name, **settings)(wrapper)
+        more = {"context": typer.Context, "debug": DebugOption}
+        wrapper.__annotations__ = {**function.__annotations__, **more}
+        # The list of commands cuts a summary unless it is given as one.
+        summary = (inspect.getdoc(function) or "").partition("\n\n")[0].replace("\n", " ")
+        return application.command(name, short_help=summary, **settings)(wrapper)
 
     return register
 
@@ -110,10 +191,10 @@ def describe(error: BaseException) -> str:
         where = f"{error.filename}: " if error.filename else ""
         return f"{where}{error.strerror}."
     if isinstance(error, MemoryError):
-        return "Not enough memory for this: use fewer clips, shorter clips, or a smaller --n-jobs."
+        return "Not enough memory for this: use fewer or shorter clips, or a smaller `n_jobs`."
     if isinstance(error, ImportError):
         return str(error)
-    return f"{str(error) or 'no message'} ({type(error).__name__}; --debug shows where)"
+    return f"{str(error) or 'no message'} ({type(error).__name__}; `debug` shows where)"
 
 
 def main() -> None:

@@ -13,9 +13,14 @@ corpora_app = typer.Typer(
     help="Corpora of emotional speech: list them, get them, look into one. "
     "Without a subcommand: the list.",
     invoke_without_command=True,
+    rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.add_typer(corpora_app, name="corpora")
+app.add_typer(
+    corpora_app,
+    name="corpora",
+    short_help="List corpora of emotional speech, get one, look into one.",
+)
 
 
 @corpora_app.callback()
@@ -26,7 +31,7 @@ def corpora(context: typer.Context, json: JsonOption = False, debug: DebugOption
     else ~/sklearn_ser_data, each in a folder of its name.
     """
     if context.invoked_subcommand is None:
-        list_command(json=json, debug=debug)
+        list_command(context=context, json=json, debug=debug)
     elif json or debug:
         option = "--json" if json else "--debug"
         raise typer.BadParameter(f"write {option} after '{context.invoked_subcommand}'")

@@ -34,7 +34,7 @@ def grid_search(
     param: Annotated[
         list[str] | None,
         typer.Option(
-            help="What to try, such as clf__C=1,10,100 or features__mfcc__n_mfcc=20,40. May be "
+            help="What to try, such as clf__C=1,10,100 or audio__sr=16000,22050. May be "
             "repeated. Without it: the grid of the classifier's recipe.",
             metavar="STEP__NAME=VALUE,VALUE",
         ),

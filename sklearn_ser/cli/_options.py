@@ -28,8 +28,8 @@ FeaturesOption = Annotated[
     str | None,
     typer.Option(
         help="Features joined by commas, out of mfcc, chroma, mel and contrast; functionals, a set "
-        "made for voices never heard before; embedding, with --param "
-        "features__embedding__model=FOLDER; or for cnn and cnn-lstm logmel and frames. "
+        "made for unseen speakers; embedding, a network trained on much speech (docs/features.md "
+        "says how to name it); or for cnn and cnn-lstm logmel and frames. "
         "Without it: those of the classifier's recipe.",
         metavar="LIST",
         show_default=False,
