@@ -9,6 +9,7 @@ from sklearn_ser.classifiers.cnn import CNNClassifier
 from sklearn_ser.classifiers.cnn_lstm import CNNLSTMClassifier
 from sklearn_ser.classifiers.lstm import LSTMClassifier
 from sklearn_ser.classifiers.network import NetworkClassifier
+from sklearn_ser.classifiers.probabilities import are_probabilities, most_probable
 from sklearn_ser.classifiers.svm import SVMClassifier
 from sklearn_ser.classifiers.temperature import TemperatureScaledClassifier
 
@@ -20,4 +21,6 @@ __all__ = [
     "NetworkClassifier",
     "SVMClassifier",
     "TemperatureScaledClassifier",
+    "are_probabilities",
+    "most_probable",
 ]

@@ -25,6 +25,7 @@ from sklearn_ser.classifiers._holdout import hold_out
 from sklearn_ser.classifiers._keras import load_keras
 from sklearn_ser.classifiers._training import Clips, Plan, train
 from sklearn_ser.classifiers._weights import Network
+from sklearn_ser.classifiers.probabilities import MostProbableMixin
 
 __all__ = ["NetworkClassifier", "SequenceNetworkClassifier"]
 
@@ -32,7 +33,7 @@ __all__ = ["NetworkClassifier", "SequenceNetworkClassifier"]
 _NOT_IDENTITY = ("epochs", "patience", "verbose")
 
 
-class NetworkClassifier(ClassifierMixin, BaseEstimator):
+class NetworkClassifier(MostProbableMixin, ClassifierMixin, BaseEstimator):
     """Base of the classifiers that train a Keras network and keep its best epoch.
 
     A subclass names its parameters and builds its layers in `_build`. Everything random is drawn
@@ -192,20 +193,6 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):
         check_is_fitted(self)
         X = self._shape(validate_data(self, X, dtype=np.float32, allow_nd=True, reset=False))
         return self.network_.predict_proba(X)
-
-    def predict(self, X) -> np.ndarray:
-        """Return the most probable emotion.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_clips, n_features) or (n_clips, n_frames, n_channels)
-
-        Returns
-        -------
-        emotions : ndarray of shape (n_clips,)
-        """
-        most_probable = self.predict_proba(X).argmax(axis=1)
-        return self.classes_[most_probable]
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

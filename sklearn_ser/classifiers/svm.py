@@ -14,11 +14,12 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sklearn_ser._sklearn import at_least, check_sample_weight, one_of, positive, validate_params
+from sklearn_ser.classifiers.probabilities import MostProbableMixin
 
 __all__ = ["SVMClassifier"]
 
 
-class SVMClassifier(ClassifierMixin, BaseEstimator):
+class SVMClassifier(MostProbableMixin, ClassifierMixin, BaseEstimator):
     """A support vector machine whose scores are probabilities.
 
     scikit-learn's `SVC`, and a sigmoid per class fitted to its cross-validated decision values
@@ -163,17 +164,3 @@ class SVMClassifier(ClassifierMixin, BaseEstimator):
         total = each.sum(axis=1, keepdims=True)
         each[total[:, 0] == 0], total[total == 0] = 1, len(self.classes_)
         return each / total
-
-    def predict(self, X) -> np.ndarray:
-        """Return the most probable emotion.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_clips, n_features)
-
-        Returns
-        -------
-        emotions : ndarray of shape (n_clips,)
-        """
-        most_probable = self.predict_proba(X).argmax(axis=1)
-        return self.classes_[most_probable]

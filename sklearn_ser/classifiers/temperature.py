@@ -12,11 +12,14 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sklearn_ser._sklearn import between, positive, validate_params
 from sklearn_ser.classifiers._holdout import hold_out
+from sklearn_ser.classifiers.probabilities import MostProbableMixin
 
 __all__ = ["TemperatureScaledClassifier", "bare_classifier"]
 
 
-class TemperatureScaledClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
+class TemperatureScaledClassifier(
+    MostProbableMixin, ClassifierMixin, MetaEstimatorMixin, BaseEstimator
+):
     """A classifier whose probabilities are made surer or less sure, all by one factor.
 
     The logarithms of its probabilities are divided by a temperature [1]_. That keeps their order:
@@ -148,20 +151,6 @@ class TemperatureScaledClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstim
         """
         check_is_fitted(self)
         return softmax(_logits(self.estimator_.predict_proba(X)) / self.temperature_, axis=1)
-
-    def predict(self, X) -> np.ndarray:
-        """Return the most probable emotion.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_clips, n_features)
-
-        Returns
-        -------
-        emotions : ndarray of shape (n_clips,)
-        """
-        most_probable = self.predict_proba(X).argmax(axis=1)
-        return self.classes_[most_probable]
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

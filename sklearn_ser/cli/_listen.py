@@ -62,10 +62,7 @@ def listen(
     from threadpoolctl import threadpool_limits
 
     from sklearn_ser.exceptions import OptionError
-    from sklearn_ser.features.quality import TrainingRange
-    from sklearn_ser.inference import EmotionStream, Predictor, live
-    from sklearn_ser.persistence import load_pipeline
-    from sklearn_ser.persistence.card import read_card
+    from sklearn_ser.inference import EmotionStream, live, load_predictor
 
     if source == "-" and rate is None:
         raise OptionError("--source - needs --rate HZ: raw samples do not tell it.")
@@ -75,11 +72,7 @@ def listen(
         raise OptionError("--jsonl and --json both fill standard output: choose one.")
     if source == "mic":
         live.import_sounddevice()  # what is missing is said before the model is loaded
-    predictor = Predictor(
-        load_pipeline(model, trust=trust),
-        TrainingRange.from_card(read_card(model)),
-        abstain_below=abstain_below,
-    )
+    predictor = load_predictor(model, trust=trust, abstain_below=abstain_below)
     own_rate = rate if source in ("mic", "-") else None
     stream = EmotionStream(
         predictor, window, hop, rate=own_rate, smooth=smooth, silence_db=silence_db, vad=vad
@@ -94,20 +87,13 @@ def listen(
         blocks = live.file_blocks(source, stream.sr, predictor.settings.res_type)
     report = live.LiveReport()
     with threadpool_limits(1), _view(predictor.emotions, jsonl=jsonl, quiet=json) as show:
-        _warm_up(stream)
+        predictor.warm_up(window)
         with contextlib.suppress(KeyboardInterrupt):  # this is how a person ends it
             live.follow(stream, blocks, show, report)
     if json:
         print_json(report.figures())
     for sentence in report.sentences():
         notice(sentence)
-
-
-def _warm_up(stream) -> None:
-    """Answer once, so that the first window waits for nothing that is loaded or compiled late."""
-    import numpy as np
-
-    list(stream.predictor.answers([np.full(round(stream.window * stream.sr), 0.01, np.float32)]))
 
 
 def _view(emotions: list[str], *, jsonl: bool, quiet: bool):

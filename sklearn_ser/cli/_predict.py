@@ -91,29 +91,22 @@ def predict(
     """
     from sklearn_ser.cli import _rows
     from sklearn_ser.exceptions import OptionError
-    from sklearn_ser.features.quality import TrainingRange
-    from sklearn_ser.inference import Predictor, find_sources
-    from sklearn_ser.persistence import load_pipeline
-    from sklearn_ser.persistence.card import read_card
+    from sklearn_ser.inference import find_sources, load_predictor
 
     sink = _rows.choose_sink(csv, out, jsonl=jsonl, json=json, resume=resume)
     if window is None and (hop is not None or segments or figure is not None):
         raise OptionError("--hop, --segments and --figure need --window SECONDS.")
-    card = read_card(model)
-    predictor = Predictor(
-        load_pipeline(model, trust=trust),
-        TrainingRange.from_card(card),
-        abstain_below=abstain_below,
-        n_jobs=n_jobs,
-    )
+    predictor = load_predictor(model, trust=trust, abstain_below=abstain_below, n_jobs=n_jobs)
     found = find_sources(sources)
-    about = {"model": card["sha256"], "abstain_below": abstain_below}
+    about = {"model": predictor.card["sha256"], "abstain_below": abstain_below}
     if window is None:
         with _rows.written(sink, predictor.columns(), found, about) as rows:
             waiting = found[rows.n_done :]
-            for source, answer in zip(waiting, predictor.answers(waiting), strict=True):
-                rows.add([predictor.row(source, answer)])
-                rows.done(answer.error)
+            for source, prediction in zip(
+                waiting, predictor.iter_predictions(waiting), strict=True
+            ):
+                rows.add([predictor.row(source, prediction)])
+                rows.done(prediction.error)
         return
     from sklearn_ser.inference import EmotionStream
     from sklearn_ser.inference.recordings import RecordingReader

@@ -1,14 +1,18 @@
-"""From a fitted pipeline to answers: files, long recordings and live streams."""
+"""From a fitted pipeline to predictions: files, long recordings and live streams.
 
-from sklearn_ser.inference.clips import Answer, Predictor, predict_table
+Change here how sources become rows, windows and segments, and when a prediction is withheld.
+"""
+
+from sklearn_ser.inference.predictor import Prediction, Predictor, load_predictor, predict_table
 from sklearn_ser.inference.sources import find_sources
 from sklearn_ser.inference.stream import EmotionEvent, EmotionStream
 
 __all__ = [
-    "Answer",
     "EmotionEvent",
     "EmotionStream",
+    "Prediction",
     "Predictor",
     "find_sources",
+    "load_predictor",
     "predict_table",
 ]

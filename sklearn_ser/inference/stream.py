@@ -16,7 +16,7 @@ from sklearn_ser.audio.blocks import StreamResampler, iter_blocks
 from sklearn_ser.audio.decoding import AudioSettings, check_finite, check_waveform
 from sklearn_ser.exceptions import OptionError
 from sklearn_ser.features.quality import TrainingRange
-from sklearn_ser.inference.clips import Answer, Predictor
+from sklearn_ser.inference.predictor import Prediction, Predictor
 from sklearn_ser.inference.voice_activity import make_detector
 
 __all__ = ["EmotionEvent", "EmotionStream"]
@@ -245,13 +245,13 @@ class EmotionStream:
         if not windows:
             return []
         events = []
-        for y, answer in zip(windows, self.predictor.answers(windows), strict=True):
+        for y, answer in zip(windows, self.predictor.iter_predictions(windows), strict=True):
             start = self._n_windows * self._step
             self._n_windows += 1
             events.append(self._tell(y, answer, start / self.sr, (start + len(y)) / self.sr))
         return events
 
-    def _tell(self, y: np.ndarray, answer: Answer, start: float, end: float) -> EmotionEvent:
+    def _tell(self, y: np.ndarray, answer: Prediction, start: float, end: float) -> EmotionEvent:
         speech = self._detect(y)
         smoothed = SILENCE
         if not speech or answer.emotion is None:

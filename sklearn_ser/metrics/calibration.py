@@ -5,6 +5,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from sklearn_ser.classifiers.probabilities import most_probable
+
 __all__ = ["N_BINS", "THRESHOLDS", "calibration", "coverage"]
 
 N_BINS = 15
@@ -118,5 +120,5 @@ def _answers(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the confidence of each answer, and whether it is right."""
     probabilities = np.asarray(probabilities, dtype=float)
-    answers = np.asarray(classes)[probabilities.argmax(axis=1)]
-    return probabilities.max(axis=1), answers == np.asarray(truth)
+    right = most_probable(probabilities, classes) == np.asarray(truth)
+    return probabilities.max(axis=1), right

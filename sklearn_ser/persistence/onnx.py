@@ -21,6 +21,7 @@ from sklearn.utils.validation import check_is_fitted
 from sklearn_ser.audio.loader import AudioLoader
 from sklearn_ser.classifiers import NetworkClassifier
 from sklearn_ser.classifiers._keras import load_keras
+from sklearn_ser.classifiers.probabilities import MostProbableMixin
 from sklearn_ser.classifiers.svm import SVMClassifier
 from sklearn_ser.classifiers.temperature import TemperatureScaledClassifier, bare_classifier
 from sklearn_ser.exceptions import ModelError, OptionError
@@ -34,7 +35,7 @@ METADATA = "sklearn_ser"
 _ROWS_AT_ONCE = 512
 
 
-class ONNXClassifier(ClassifierMixin, BaseEstimator):
+class ONNXClassifier(MostProbableMixin, ClassifierMixin, BaseEstimator):
     """A classifier that was fitted elsewhere, run by ONNX Runtime.
 
     Parameters
@@ -93,19 +94,6 @@ class ONNXClassifier(ClassifierMixin, BaseEstimator):
         ]
         probabilities = np.concatenate(blocks).astype(np.float64)
         return probabilities / probabilities.sum(axis=1, keepdims=True)
-
-    def predict(self, X) -> np.ndarray:
-        """Return the most probable emotion.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_clips, n_features) or (n_clips, n_frames, n_channels)
-
-        Returns
-        -------
-        emotions : ndarray of shape (n_clips,)
-        """
-        return self.classes_[self.predict_proba(X).argmax(axis=1)]
 
     def _session(self):
         if "_running" not in self.__dict__:

@@ -1,7 +1,7 @@
 """The application: its doors, and what stands behind each."""
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -16,12 +16,11 @@ from threadpoolctl import threadpool_limits
 
 import sklearn_ser
 from sklearn_ser.exceptions import SerError
-from sklearn_ser.persistence.card import read_card
+from sklearn_ser.inference import load_predictor
 from sklearn_ser.server.guard import Gate, Guard
 from sklearn_ser.server.limits import Limits
 from sklearn_ser.server.pool import TooSlowError, WorkerPool
 from sklearn_ser.server.websocket import TRY_LATER, check_windows, converse
-from sklearn_ser.server.worker import load_predictor
 
 __all__ = ["make_app"]
 
@@ -93,8 +92,9 @@ def make_app(
         If the model cannot be loaded or is not trusted.
     """
     limits = limits or Limits()
-    card = _public(read_card(model))
     predictor = load_predictor(model, trust=trust, abstain_below=abstain_below)
+    predictor.warm_up()
+    card = _public(predictor.card)
     metrics = Metrics()
     streams = Gate(limits.streams, limits.per_client)
     origins = list(origins)
@@ -240,7 +240,7 @@ def _sender(file: Path):
     return send
 
 
-def _public(card: dict[str, Any]) -> dict[str, Any]:
+def _public(card: Mapping[str, Any]) -> dict[str, Any]:
     """Return a card without the messages about clips that were skipped, which name paths."""
     data = {k: v for k, v in card.get("data", {}).items() if k != "skipped"}
-    return {**card, "data": data} if "data" in card else card
+    return {**card, **({"data": data} if "data" in card else {})}

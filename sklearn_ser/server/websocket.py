@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from sklearn_ser.exceptions import SerError
-from sklearn_ser.inference.clips import Predictor
+from sklearn_ser.inference import Predictor
 from sklearn_ser.inference.stream import EmotionStream
 from sklearn_ser.server.guard import same_token
 from sklearn_ser.server.limits import Limits

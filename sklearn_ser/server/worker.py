@@ -11,15 +11,12 @@ from threadpoolctl import threadpool_limits
 
 from sklearn_ser.audio.decoding import AudioSettings, open_source
 from sklearn_ser.exceptions import AudioError
-from sklearn_ser.features.quality import TrainingRange
-from sklearn_ser.inference.clips import Predictor
+from sklearn_ser.inference import load_predictor
 from sklearn_ser.inference.segments import SegmentMerger
 from sklearn_ser.inference.stream import EmotionEvent, EmotionStream, settings_of
-from sklearn_ser.persistence import load_pipeline
-from sklearn_ser.persistence.card import read_card
 from sklearn_ser.server.limits import Limits
 
-__all__ = ["answer", "load_predictor", "start"]
+__all__ = ["answer", "start"]
 
 _worker: dict[str, Any] = {}
 
@@ -28,17 +25,6 @@ class Upload(io.BytesIO):
     """The bytes of a file that errors call `the file`."""
 
     name = "the file"
-
-
-def load_predictor(model: Path, *, trust: bool, abstain_below: float = 0.0) -> Predictor:
-    """Return a predictor of the model, warmed up, after the checks of `load_pipeline`."""
-    import numpy as np
-
-    training = TrainingRange.from_card(read_card(model))
-    predictor = Predictor(load_pipeline(model, trust=trust), training, abstain_below=abstain_below)
-    rng = np.random.default_rng(0)
-    list(predictor.answers([rng.normal(size=2 * predictor.sr).astype(np.float32) / 10]))
-    return predictor
 
 
 def start(model: Path, trust: bool, abstain_below: float, limits: Limits) -> None:
@@ -53,6 +39,7 @@ def start(model: Path, trust: bool, abstain_below: float, limits: Limits) -> Non
     # Features are looked at before a classifier sees them: to look again takes a millisecond.
     sklearn.set_config(assume_finite=True, skip_parameter_validation=True)
     _worker["predictor"] = load_predictor(model, trust=trust, abstain_below=abstain_below)
+    _worker["predictor"].warm_up()
     _worker["limits"] = limits
     # Decoders write about each bad file there: strangers could fill a log, or a pipe nobody reads.
     nowhere = os.open(os.devnull, os.O_WRONLY)
@@ -95,7 +82,7 @@ def answer(data: bytes, window: float | None = None, hop: float | None = None) -
         stream = EmotionStream(predictor, window, window / 4 if hop is None else hop)
         settings = replace(settings_of(predictor), max_duration=longest)
         return {"seconds": seconds, **_over_time(stream, data, settings)}
-    (found,) = predictor.answers([Upload(data)])
+    (found,) = predictor.iter_predictions([Upload(data)])
     if found.error is not None:
         raise AudioError(found.error)
     return {

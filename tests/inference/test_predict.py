@@ -15,7 +15,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn_ser import load_pipeline, make_pipeline, save_pipeline
 from sklearn_ser.exceptions import CorpusError, OptionError
 from sklearn_ser.features.quality import TrainingRange, describe_training
-from sklearn_ser.inference import Predictor, find_sources, predict_table
+from sklearn_ser.inference import Predictor, find_sources, load_predictor, predict_table
 from sklearn_ser.inference.rows import RowFile
 from tests.conftest import SR, run, voice
 
@@ -156,11 +156,8 @@ def test_many_bad_files_are_counted_not_recited(model, tmp_path):
 
 
 def warnings_of(model, *waveforms):
-    predictor = Predictor(
-        load_pipeline(model),
-        TrainingRange(**json.loads((model / "card.json").read_text())["training"]),
-    )
-    return [answer.warning for answer in predictor.answers(list(waveforms))]
+    found = load_predictor(model).iter_predictions(list(waveforms))
+    return [prediction.warning for prediction in found]
 
 
 def test_what_is_unlike_the_training_clips_is_said(model):
@@ -211,8 +208,9 @@ def test_the_training_range_of_sequences(clips):
     matrix, _ = extract_features(pipe, clips)
     training = TrainingRange(**describe_training(pipe, clips, matrix))
     assert training.seconds == pytest.approx(0.4, abs=0.01)
-    answers = list(Predictor(pipe, training).answers([*clips[:2], np.zeros(SR, np.float32)]))
-    assert [answer.warning for answer in answers] == [None, None, "silent"]
+    sources = [*clips[:2], np.zeros(SR, np.float32)]
+    found = list(Predictor(pipe, training).iter_predictions(sources))
+    assert [prediction.warning for prediction in found] == [None, None, "silent"]
 
 
 def test_a_card_without_a_training_range():
@@ -302,3 +300,30 @@ def test_save_pipeline_alone_has_no_training_range(clips, tmp_path):
     path = save_pipeline(pipe, tmp_path / "m.joblib")
     rows = json.loads(run("predict", path, clips[0], "--trust", "--json")[0])["rows"]
     assert rows[0]["warning"] is None
+
+
+class Odd(ClassifierMixin, BaseEstimator):
+    """A classifier that gives loud clips what it is told to, and others probabilities."""
+
+    def __init__(self, row=(0.5, 0.5)):
+        self.row = row
+
+    def fit(self, X, y):
+        self.classes_ = np.unique(y)
+        self.level_ = np.median(X[:, 0])
+        return self
+
+    def predict_proba(self, X):
+        return np.array([self.row if x[0] > self.level_ else (0.2, 0.8) for x in X])
+
+
+@pytest.mark.parametrize("row", [(np.nan, 0.5), (-0.2, 1.2), (0.9, 0.9), (0.0, 0.0), (np.inf, 0.0)])
+def test_what_is_no_probability_is_an_error_of_its_clip(row):
+    rng = np.random.default_rng(0)
+    noise = [rng.normal(size=SR).astype(np.float32) * gain for gain in (0.2, 0.01, 0.2, 0.01)]
+    pipe = make_pipeline(Odd(row), "mfcc").fit(noise, ["happy", "sad"] * 2)
+    found = list(Predictor(pipe).iter_predictions(noise))
+    assert [prediction.emotion for prediction in found] == [None, "sad", None, "sad"]
+    assert all("gives no probabilities" in prediction.error for prediction in found[::2])
+    assert np.isnan([prediction.confidence for prediction in found[::2]]).all()
+    assert predict_table(pipe, noise)["error"].isna().tolist() == [False, True, False, True]

@@ -1,10 +1,11 @@
-"""From sources of audio to their emotions, one bad source at a time.
+"""From sources of audio to predictions, each source by itself: a bad one spoils no other.
 
-Whatever asks (a table, a window of a stream, a server), the answer to the same samples is the same
-to the last bit, alone or among others.
+The prediction of a clip does not depend on what is predicted together with it: in a table, as a
+window of a stream or over HTTP, its probabilities are the same to the last bit.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,14 +16,17 @@ from sklearn.pipeline import Pipeline
 
 from sklearn_ser.audio.decoding import AudioSettings
 from sklearn_ser.audio.loader import Clips
+from sklearn_ser.classifiers.probabilities import are_probabilities
 from sklearn_ser.classifiers.svm import SVMClassifier
 from sklearn_ser.classifiers.temperature import bare_classifier
 from sklearn_ser.exceptions import OptionError
 from sklearn_ser.features import SpeakerNormalizer
 from sklearn_ser.features._extraction import one_blas_thread
 from sklearn_ser.features.quality import Judge, TrainingRange, split_quality, with_quality
+from sklearn_ser.persistence import load_pipeline
+from sklearn_ser.persistence.card import read_card
 
-__all__ = ["UNSURE", "Answer", "Predictor", "predict_table"]
+__all__ = ["UNSURE", "Prediction", "Predictor", "load_predictor", "predict_table"]
 
 UNSURE = "unsure"  # the emotion of a clip whose confidence is below what was asked for
 
@@ -32,19 +36,40 @@ SOURCES_AT_ONCE = 2048  # that many are handed to the workers together
 # comes among others, in the last digit, and so are given one row at a time.
 ROW_BY_ROW = (SVMClassifier, RandomForestClassifier, ExtraTreesClassifier)
 
+NOT_FINITE = "Its features are not finite: write it again from its original."
+NO_PROBABILITIES = (
+    "The model gives no probabilities for it (they are to be from 0 to 1, and sum to 1): export "
+    "or fit the model again."
+)
 
-class Answer(NamedTuple):
-    """What came of one source."""
 
-    emotion: str | None  # None where it could not be read
+class Prediction(NamedTuple):
+    """What is predicted of one source.
+
+    Attributes
+    ----------
+    emotion : str or None
+        The most probable emotion, `"unsure"` below the predictor's `abstain_below`, or None where
+        there is an error.
+    confidence : float
+        The greatest probability; NaN where there is an error.
+    probabilities : ndarray of shape (n_classes,)
+        NaN where there is an error.
+    error : str or None
+        Why there is no prediction.
+    warning : str or None
+        In what the clip is unlike the clips that the pipeline was trained with.
+    """
+
+    emotion: str | None
     confidence: float
-    probabilities: np.ndarray  # of shape (n_classes,); NaN where it could not be read
-    error: str | None
-    warning: str | None
+    probabilities: np.ndarray
+    error: str | None = None
+    warning: str | None = None
 
 
 class Predictor:
-    """A fitted pipeline that answers with probabilities, and with warnings.
+    """A fitted pipeline that predicts with warnings, one bad source at a time.
 
     Parameters
     ----------
@@ -53,17 +78,26 @@ class Predictor:
     training : TrainingRange, default=None
         What the card says of the training clips, to tell clips that are unlike them.
     abstain_below : float, default=0.0
-        Answer `"unsure"` where the greatest probability is lower.
+        Predict `"unsure"` where the greatest probability is lower.
     n_jobs : int, default=None
         How many batches of clips to work on at once.
 
     Attributes
     ----------
+    pipeline : Pipeline
+    card : dict
+        The model's card; empty unless `load_predictor` has read one.
     emotions : list of str
         The classes, in the order of the probabilities.
     sr : int
         Sampling rate of the pipeline's clips, in Hz.
+
+    See Also
+    --------
+    load_predictor : A predictor of a model file.
     """
+
+    card: Mapping[str, Any] = {}
 
     def __init__(
         self,
@@ -74,14 +108,15 @@ class Predictor:
         n_jobs: int | None = None,
     ):
         if not 0 <= abstain_below <= 1:
-            raise OptionError(f"abstain_below={abstain_below:g}: give a probability from 0 to 1.")
+            raise OptionError(f"`abstain_below={abstain_below:g}`: give a probability from 0 to 1.")
         scale = pipeline.named_steps["scale"]
         if isinstance(scale, SpeakerNormalizer) and scale.unknown != "global":
             raise OptionError(
                 "This model z-scores the clips of each speaker, and recordings do not tell who "
                 "speaks: in Python, pipeline.predict(clips, speaker=names); or fit a model without "
-                "--normalize-speakers."
+                "`normalize_speakers`."
             )
+        self.pipeline = pipeline
         # Read once: looking the parameters up takes longer than some features of a short clip.
         self.settings = AudioSettings(**pipeline.named_steps["audio"].get_params())
         self.union = with_quality(pipeline.named_steps["features"], n_jobs)
@@ -91,8 +126,8 @@ class Predictor:
         self.sr = int(self.settings.sr)
         self.abstain_below = abstain_below
 
-    def answers(self, sources: Sequence[Any]) -> Iterator[Answer]:
-        """Yield the answer to each source, in order, as it is made.
+    def iter_predictions(self, sources: Sequence[Any]) -> Iterator[Prediction]:
+        """Yield the prediction of each source, in order, as it is made.
 
         Parameters
         ----------
@@ -101,52 +136,101 @@ class Predictor:
 
         Yields
         ------
-        answer : Answer
+        prediction : Prediction
         """
         for start in range(0, len(sources), SOURCES_AT_ONCE):
             clips = Clips(list(sources[start : start + SOURCES_AT_ONCE]), self.settings)
             for batch in self.union.iter_batches(clips):
-                yield from self._answer(batch.rows, batch.failures)
+                yield from self._predict_batch(batch.rows, batch.failures)
 
-    def _answer(self, rows: list, failures: dict[int, str]) -> Iterator[Answer]:
-        for i, row in enumerate(rows):
-            if row is not None and not np.isfinite(row).all():
-                rows[i] = None  # a classifier would refuse its neighbours with it
-                failures[i] = "Its features are not finite: write it again from its original."
-        parted = [split_quality(row) for row in rows if row is not None]
-        if parted:
-            X = np.stack([features for features, _ in parted])
-            probabilities = iter(predict_rows(self.tail, X))
-            warnings = iter(self.judge(X, [quality for _, quality in parted]))
-        for i, row in enumerate(rows):
-            if row is None:
-                nothing = np.full(len(self.emotions), np.nan)
-                yield Answer(None, np.nan, nothing, failures[i], None)
-            else:
-                yield self.decide(next(probabilities), next(warnings))
+    def _predict_batch(self, rows: list, failures: Mapping[int, str]) -> list[Prediction]:
+        """Return the predictions of rows, each an ndarray of features or None for a failure."""
+        found = [
+            self._failure(failures.get(i, NOT_FINITE)) for i in range(len(rows))
+        ]  # until something better is known
+        # A classifier would refuse its neighbours together with a row that is not finite.
+        usable = [i for i, row in enumerate(rows) if row is not None and np.isfinite(row).all()]
+        if not usable:
+            return found
+        parts = [split_quality(rows[i]) for i in usable]
+        X = np.stack([features for features, _ in parts])
+        probabilities = predict_rows(self.tail, X)
+        warnings = self.judge(X, [quality for _, quality in parts])
+        good = are_probabilities(probabilities)
+        for i, row, is_good, warning in zip(usable, probabilities, good, warnings, strict=True):
+            found[i] = self.decide(row, warning) if is_good else self._failure(NO_PROBABILITIES)
+        return found
 
-    def decide(self, probabilities: np.ndarray, warning: str | None = None) -> Answer:
-        """Return the answer that probabilities mean."""
+    def _failure(self, error: str) -> Prediction:
+        return Prediction(None, np.nan, np.full(len(self.emotions), np.nan), error)
+
+    def decide(self, probabilities: np.ndarray, warning: str | None = None) -> Prediction:
+        """Return the prediction that probabilities of shape (n_classes,) mean."""
         best = int(probabilities.argmax())
         confidence = float(probabilities[best])
         emotion = UNSURE if confidence < self.abstain_below else self.emotions[best]
-        return Answer(emotion, confidence, probabilities, None, warning)
+        return Prediction(emotion, confidence, probabilities, None, warning)
+
+    def warm_up(self, seconds: float = 2.0) -> None:
+        """Predict noise once, so that the first clip waits for nothing that is loaded late."""
+        noise = np.random.default_rng(0).normal(size=round(seconds * self.sr)) / 10
+        list(self.iter_predictions([noise.astype(np.float32)]))
 
     def columns(self, *times: str, extra: Sequence[str] = ()) -> list[str]:
         """Return the names of a row's columns, with `times` after the path."""
         ours = [f"p_{emotion}" for emotion in self.emotions]
         return ["path", *times, "emotion", "confidence", "error", *ours, *extra, "warning"]
 
-    def row(self, source: Any, answer: Answer) -> dict[str, Any]:
-        """Return an answer as a row of a table."""
+    def row(self, source: Any, prediction: Prediction) -> dict[str, Any]:
+        """Return a prediction as a row of a table."""
         return {
             "path": str(source),
-            "emotion": answer.emotion,
-            "confidence": answer.confidence,
-            "error": answer.error,
-            **dict(zip(self.columns()[4:-1], answer.probabilities.tolist(), strict=True)),
-            "warning": answer.warning,
+            "emotion": prediction.emotion,
+            "confidence": prediction.confidence,
+            "error": prediction.error,
+            **dict(zip(self.columns()[4:-1], prediction.probabilities.tolist(), strict=True)),
+            "warning": prediction.warning,
         }
+
+
+def load_predictor(
+    model: str | os.PathLike,
+    *,
+    trust: bool = False,
+    abstain_below: float = 0.0,
+    n_jobs: int | None = None,
+) -> Predictor:
+    """Return a predictor of a saved model, which knows from its card what to warn of.
+
+    Parameters
+    ----------
+    model : str or Path
+        A run's folder or a model file.
+    trust : bool, default=False
+        Whether to load a joblib file that was not written here by this user.
+    abstain_below : float, default=0.0
+        Predict `"unsure"` where the greatest probability is lower.
+    n_jobs : int, default=None
+        How many batches of clips to work on at once.
+
+    Returns
+    -------
+    predictor : Predictor
+
+    Raises
+    ------
+    ModelError
+        If the model cannot be loaded or is not trusted.
+    """
+    card = read_card(model)
+    predictor = Predictor(
+        load_pipeline(model, trust=trust),
+        TrainingRange.from_card(card),
+        abstain_below=abstain_below,
+        n_jobs=n_jobs,
+    )
+    predictor.card = card
+    return predictor
 
 
 def predict_rows(tail: BaseEstimator, X: np.ndarray) -> np.ndarray:
@@ -190,7 +274,7 @@ def predict_table(
     training : TrainingRange, default=None
         What the card says of the training clips.
     abstain_below : float, default=0.0
-        Answer `"unsure"` where the greatest probability is lower.
+        Predict `"unsure"` where the greatest probability is lower.
     n_jobs : int, default=None
 
     Returns
@@ -203,8 +287,8 @@ def predict_table(
     predictor = Predictor(pipeline, training, abstain_below=abstain_below, n_jobs=n_jobs)
     sources = list(sources)
     rows = []
-    for source, answer in zip(sources, predictor.answers(sources), strict=True):
-        rows.append(predictor.row(source, answer))
+    for source, found in zip(sources, predictor.iter_predictions(sources), strict=True):
+        rows.append(predictor.row(source, found))
         if on_batch is not None:
             on_batch(len(rows), len(sources))
     return pd.DataFrame(rows, columns=predictor.columns())
