@@ -1,14 +1,18 @@
-"""Writing files whole or not at all."""
+"""Files written whole or not at all, and locks: safe in folders that others can write to."""
 
+import contextlib
+import errno
 import os
+import stat
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
-from sklearn_ser.exceptions import OutputError, SerError
+from sklearn_ser.exceptions import OptionError, OutputError, SerError
 
-__all__ = ["staged", "umask", "write_atomically"]
+__all__ = ["locked", "open_to_append", "staged", "umask", "write_atomically"]
 
 
 @contextmanager
@@ -52,6 +56,126 @@ def write_atomically(path: Path, data: bytes | Callable[[Path], None]) -> None:
             data(ready)
         else:
             ready.write_bytes(data)
+
+
+def open_to_append(path: Path, *, new: bool = False) -> BinaryIO:
+    """Open a file to write at its end, but never through a symbolic link.
+
+    In a folder that others can write to, somebody may have put a link of that name there, to have
+    another file of ours overwritten.
+
+    Parameters
+    ----------
+    path : Path
+    new : bool, default=False
+        Whether to begin anew: what is there is removed (of a link, the link itself).
+
+    Returns
+    -------
+    file : binary file, without a buffer
+
+    Raises
+    ------
+    OutputError
+        If a link, a folder, a pipe or a device has the name.
+    OSError
+        If it cannot be opened.
+    """
+    if new:
+        with contextlib.suppress(FileNotFoundError):
+            path.unlink()
+    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | (os.O_EXCL if new else 0)
+    return open(_open_regular(path, flags), "ab", buffering=0)
+
+
+def _open_regular(path: Path, flags: int) -> int:
+    """Open a regular file, not following a link and not waiting for a pipe."""
+    for name in ("O_NOFOLLOW", "O_NONBLOCK", "O_CLOEXEC", "O_BINARY"):  # as far as there are any
+        flags |= getattr(os, name, 0)
+    refusal = f"{path} is not a regular file, but a link, say: remove it, or write elsewhere."
+    try:
+        handle = os.open(path, flags, 0o666)
+    except OSError as error:
+        # What a link is refused with, a link that dangles, and a pipe that nobody reads.
+        if error.errno in (errno.ELOOP, errno.EMLINK, errno.ENXIO) or path.is_symlink():
+            raise OutputError(refusal) from error
+        raise
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        raise OutputError(refusal)
+    return handle
+
+
+@contextmanager
+def locked(path: Path, busy: str) -> Iterator[None]:
+    """Hold a lock file against other processes, as far as the file system has locks.
+
+    The lock ends with the process, however it ends. The file is empty, is never truncated, and is
+    removed at the end.
+
+    Parameters
+    ----------
+    path : Path
+        The lock file.
+    busy : str
+        The sentence for the case that another process holds it.
+
+    Raises
+    ------
+    OptionError
+        If another process holds the lock, with `busy`.
+    OutputError
+        If a link, a folder, a pipe or a device has the name.
+    OSError
+        If the file cannot be made.
+    """
+    while True:
+        handle = _open_regular(path, os.O_RDWR | os.O_CREAT)
+        try:
+            _lock(handle)
+        except BlockingIOError:
+            os.close(handle)
+            raise OptionError(busy) from None
+        # Who held it until now has removed it, perhaps just after we opened it.
+        if _is_file(handle, path):
+            break
+        os.close(handle)
+    try:
+        yield
+    finally:
+        if os.name == "nt":  # where a file that is open cannot be removed
+            os.close(handle)
+        with contextlib.suppress(OSError):
+            path.unlink()
+        if os.name != "nt":
+            os.close(handle)
+
+
+def _lock(handle: int) -> None:
+    """Lock an open file, or raise BlockingIOError where another process has it."""
+    try:
+        import fcntl
+    except ImportError:
+        import msvcrt
+
+        try:
+            msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined]
+        except OSError as error:
+            raise BlockingIOError(*error.args) from error
+        return
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise
+    except OSError:
+        return  # a file system without locks
+
+
+def _is_file(handle: int, path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(handle), os.stat(path, follow_symlinks=False))
+    except OSError:
+        return os.name == "nt"
 
 
 def umask() -> int:

@@ -1,0 +1,86 @@
+"""Writing files and holding locks in folders that others can write to."""
+
+import multiprocessing
+import os
+
+import pytest
+
+from sklearn_ser._files import locked, open_to_append
+from sklearn_ser.exceptions import OptionError, OutputError
+
+
+@pytest.fixture
+def precious(tmp_path):
+    file = tmp_path / "precious.txt"
+    file.write_text("do not touch")
+    return file
+
+
+def test_lock_is_exclusive_and_leaves_nothing(tmp_path):
+    lock = tmp_path / ".lock"
+    with locked(lock, "busy"):
+        with pytest.raises(OptionError, match="busy"), locked(lock, "busy"):
+            pass
+        assert lock.exists()
+    assert not lock.exists()
+    with locked(lock, "busy"):
+        pass
+
+
+def test_lock_does_not_truncate(tmp_path):
+    lock = tmp_path / ".lock"
+    lock.write_text("do not touch")
+    with locked(lock, "busy"):
+        assert lock.read_text() == "do not touch"
+
+
+@pytest.mark.parametrize("dangling", [False, True])
+def test_planted_links_are_refused(tmp_path, precious, dangling):
+    target = tmp_path / "nowhere.txt" if dangling else precious
+    link = tmp_path / "link"
+    link.symlink_to(target)
+    with pytest.raises(OutputError, match="link is not a regular file"), locked(link, "busy"):
+        pass
+    with pytest.raises(OutputError, match="link is not a regular file"):
+        open_to_append(link)
+    with open_to_append(link, new=True) as file:
+        file.write(b"ours")
+    assert link.read_bytes() == b"ours"
+    assert not link.is_symlink()
+    assert precious.read_text() == "do not touch"
+    assert not (tmp_path / "nowhere.txt").exists()
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
+def test_named_pipes_are_refused_without_waiting(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(OutputError, match="pipe is not a regular file"):
+        open_to_append(tmp_path / "pipe")
+    with (
+        pytest.raises(OutputError, match="pipe is not a regular file"),
+        locked(tmp_path / "pipe", "busy"),
+    ):
+        pass
+
+
+def _count(folder, n):
+    for _ in range(n):
+        while True:
+            try:
+                with locked(folder / ".lock", "busy"):
+                    value = int((folder / "count").read_text())
+                    (folder / "count").write_text(str(value + 1))
+                break
+            except OptionError:
+                continue
+
+
+def test_lock_holds_between_processes_that_remove_it(tmp_path):
+    (tmp_path / "count").write_text("0")
+    context = multiprocessing.get_context("spawn")
+    workers = [context.Process(target=_count, args=(tmp_path, 200)) for _ in range(3)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    assert (tmp_path / "count").read_text() == "600"
