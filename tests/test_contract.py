@@ -1,6 +1,7 @@
 """What every estimator and the package as a whole promise."""
 
 import ast
+import importlib
 import inspect
 import subprocess
 import sys
@@ -250,3 +251,12 @@ def test_what_is_not_loaded(statement, absent):
     program = f"{statement}\nimport sys\nprint(*(set({absent.split()!r}) & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert (done.stdout.strip(), done.returncode) == ("", 0), done.stderr
+
+
+def test_no_name_of_a_package_shadows_a_module_of_it():
+    for init in PACKAGE.rglob("__init__.py"):
+        modules = {path.stem for path in init.parent.glob("*.py")} - {"__init__"}
+        modules |= {path.parent.name for path in init.parent.glob("*/__init__.py")}
+        package = init.parent.relative_to(PACKAGE.parent).as_posix().replace("/", ".")
+        for name in modules & set(dir(importlib.import_module(package))):
+            assert inspect.ismodule(getattr(sys.modules[package], name)), f"{package}.{name}"

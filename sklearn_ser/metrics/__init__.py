@@ -3,24 +3,43 @@
 Change here what is computed from predictions; what is drawn of it stands in `report`.
 """
 
-from sklearn_ser.metrics.calibration import calibration, coverage
-from sklearn_ser.metrics.details import details, importance
+from sklearn_ser.metrics.calibration import score_calibration, score_coverage
 from sklearn_ser.metrics.groups import score_by_group
-from sklearn_ser.metrics.importance import feature_groups, importance_by_group, pool_importance
+from sklearn_ser.metrics.importance import (
+    feature_groups,
+    feature_importance,
+    importance_by_group,
+    pool_importance,
+)
 from sklearn_ser.metrics.intervals import bootstrap_scores
-from sklearn_ser.metrics.robustness import stress
-from sklearn_ser.metrics.scores import score
+from sklearn_ser.metrics.paired import compare_pairs, paired_test
+from sklearn_ser.metrics.robustness import score_robustness
+from sklearn_ser.metrics.schema import Metrics, Scores
+from sklearn_ser.metrics.scores import (
+    chance_levels,
+    constant_prediction,
+    describe_predictions,
+    is_better_than_chance,
+    score,
+)
 
 __all__ = [
+    "Metrics",
+    "Scores",
     "bootstrap_scores",
-    "calibration",
-    "coverage",
-    "details",
+    "chance_levels",
+    "compare_pairs",
+    "constant_prediction",
+    "describe_predictions",
     "feature_groups",
-    "importance",
+    "feature_importance",
     "importance_by_group",
+    "is_better_than_chance",
+    "paired_test",
     "pool_importance",
     "score",
     "score_by_group",
-    "stress",
+    "score_calibration",
+    "score_coverage",
+    "score_robustness",
 ]

@@ -1,4 +1,4 @@
-"""Whether a probability means what it says, and what is gained by not answering."""
+"""Calibration of the confidence, and the accuracy left when unsure predictions are dropped."""
 
 from typing import Any
 
@@ -7,24 +7,24 @@ from numpy.typing import ArrayLike
 
 from sklearn_ser.classifiers.probabilities import most_probable
 
-__all__ = ["N_BINS", "THRESHOLDS", "calibration", "coverage"]
+__all__ = ["N_BINS", "THRESHOLDS", "score_calibration", "score_coverage"]
 
 N_BINS = 15
 THRESHOLDS = (0.0, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)
 
 
-def calibration(
+def score_calibration(
     truth: ArrayLike, probabilities: ArrayLike, classes: ArrayLike, n_bins: int = N_BINS
 ) -> dict[str, Any]:
-    """Compare how sure the answers are with how often they are right.
+    """Compare the confidence of predictions with their accuracy.
 
     Parameters
     ----------
     truth : array-like of shape (n_clips,)
         Emotions.
     probabilities : array-like of shape (n_clips, n_classes)
-        What `predict_proba` gives. The answer is the most probable class, its probability is the
-        confidence.
+        What `predict_proba` gives. The prediction is the most probable class, its probability is
+        the confidence.
     classes : array-like of shape (n_classes,)
         The emotions of the columns.
     n_bins : int, default=15
@@ -45,11 +45,12 @@ def calibration(
 
     Examples
     --------
-    >>> from sklearn_ser.metrics import calibration
-    >>> round(calibration(["sad", "happy"], [[0.1, 0.9], [0.4, 0.6]], ["happy", "sad"])["ece"], 2)
+    >>> from sklearn_ser.metrics import score_calibration
+    >>> probabilities = [[0.1, 0.9], [0.4, 0.6]]
+    >>> round(score_calibration(["sad", "happy"], probabilities, ["happy", "sad"])["ece"], 2)
     0.35
     """
-    confidence, right = _answers(truth, probabilities, classes)
+    confidence, right = _confidence(truth, probabilities, classes)
     edges = np.linspace(0, 1, n_bins + 1)
     bin_of = np.clip(np.searchsorted(edges, confidence) - 1, 0, n_bins - 1)
     bins = [
@@ -72,53 +73,53 @@ def calibration(
     }
 
 
-def coverage(
+def score_coverage(
     truth: ArrayLike,
     probabilities: ArrayLike,
     classes: ArrayLike,
     thresholds: ArrayLike = THRESHOLDS,
 ) -> list[dict[str, Any]]:
-    """Say how many clips get an answer, and how many answers are right, if the unsure are left out.
+    """Return the accuracy of the predictions that are kept when the unsure ones are dropped.
 
     Parameters
     ----------
     truth, probabilities, classes
-        As for :func:`calibration`.
+        As for :func:`score_calibration`.
     thresholds : array-like of float
-        Confidences; a clip below one gets no answer.
+        Confidences; a prediction below one is dropped.
 
     Returns
     -------
     rows : list of dict
-        abstain_below, the threshold; n_answered; coverage, the share of clips that get an answer;
-        and accuracy, the share of the answers that are right, None where there is none.
+        abstain_below, the threshold; n_answered, the predictions kept; coverage, their share of all
+        clips; and accuracy, the share of them that are right, None where none is kept.
 
     Examples
     --------
-    >>> from sklearn_ser.metrics import coverage
+    >>> from sklearn_ser.metrics import score_coverage
     >>> proba = [[0.1, 0.9], [0.4, 0.6]]
-    >>> coverage(["sad", "happy"], proba, ["happy", "sad"], [0.7])
+    >>> score_coverage(["sad", "happy"], proba, ["happy", "sad"], [0.7])
     [{'abstain_below': 0.7, 'n_answered': 1, 'coverage': 0.5, 'accuracy': 1.0}]
     """
-    confidence, right = _answers(truth, probabilities, classes)
+    confidence, right = _confidence(truth, probabilities, classes)
     rows = []
     for threshold in np.asarray(thresholds, dtype=float):
-        answered = confidence >= threshold
+        kept = confidence >= threshold
         rows.append(
             {
                 "abstain_below": float(threshold),
-                "n_answered": int(answered.sum()),
-                "coverage": float(answered.mean()),
-                "accuracy": float(right[answered].mean()) if answered.any() else None,
+                "n_answered": int(kept.sum()),
+                "coverage": float(kept.mean()),
+                "accuracy": float(right[kept].mean()) if kept.any() else None,
             }
         )
     return rows
 
 
-def _answers(
+def _confidence(
     truth: ArrayLike, probabilities: ArrayLike, classes: ArrayLike
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return the confidence of each answer, and whether it is right."""
+    """Return the confidence of each prediction, and whether it is right."""
     probabilities = np.asarray(probabilities, dtype=float)
     right = most_probable(probabilities, classes) == np.asarray(truth)
     return probabilities.max(axis=1), right

@@ -1,4 +1,4 @@
-"""Whether some people are served worse than others: the scores of each speaker and each sex."""
+"""Scores of each speaker and of each sex: whether the classifier serves some people worse."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ GROUPS = ("speaker", "sex")
 def score_by_group(
     table: pd.DataFrame, truth: ArrayLike, predicted: ArrayLike
 ) -> dict[str, dict[str, Any] | None]:
-    """Score the clips of each speaker and of each sex by themselves.
+    """Score the clips of each speaker, and of each sex, separately.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""What a classifier listens to: how much worse it gets when a group of features says nothing."""
+"""Permutation importance of groups of features: the loss of UAR when one is shuffled."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -12,12 +12,36 @@ from sklearn.pipeline import Pipeline
 
 from sklearn_ser._sklearn import active_transformers
 
-__all__ = ["feature_groups", "importance_by_group", "pool_importance"]
+__all__ = ["feature_groups", "feature_importance", "importance_by_group", "pool_importance"]
 
 MOST_CLIPS = {2: 300, 3: 100}  # by the dimensions of X: networks over sequences take their time
 N_REPEATS = 5
-N_BLOCKS = 6  # into so many a feature that stands alone is divided,
-MOST_KINDS = 10  # unless it holds a few kinds of numbers that have names of their own
+N_BLOCKS = 6  # a single feature is divided into so many groups of columns,
+MOST_KINDS = 10  # or by the names of its columns, where there are so few
+
+
+def feature_importance(
+    pipeline: Pipeline, X: np.ndarray, truth: ArrayLike, *, seed: int = 0
+) -> dict[str, Any]:
+    """Measure the importance of a fitted pipeline's features, on clips it has not seen.
+
+    Parameters
+    ----------
+    pipeline : Pipeline
+        What `make_pipeline` returned, fitted.
+    X : ndarray of shape (n_clips, n_features) or (n_clips, n_frames, n_channels)
+        The output of its steps audio, features and scale.
+    truth : array-like of shape (n_clips,)
+        Emotions.
+    seed : int, default=0
+
+    Returns
+    -------
+    importance : dict
+        See :func:`importance_by_group`.
+    """
+    groups = feature_groups(pipeline)
+    return importance_by_group(pipeline.named_steps["clf"], X, truth, groups, seed=seed)
 
 
 def feature_groups(pipeline: Pipeline) -> dict[str, np.ndarray]:
@@ -31,9 +55,9 @@ def feature_groups(pipeline: Pipeline) -> dict[str, np.ndarray]:
     Returns
     -------
     groups : dict of str to ndarray of int
-        Columns by the name of their feature. A feature that stands alone is divided: by the
-        names of what is in it where these are few (frames in MFCC, chroma and contrast), else in a
-        few blocks of neighbours, named by the first and the last of them.
+        Columns by the name of their feature. A single feature is divided by the names of its
+        columns where these are few (frames: MFCC, chroma and contrast), else into blocks of
+        neighbouring columns, named by the first and the last.
 
     Examples
     --------
@@ -72,19 +96,19 @@ def importance_by_group(
     *,
     seed: int = 0,
 ) -> dict[str, Any]:
-    """Measure what each group of features is worth to a fitted classifier.
+    """Measure how much UAR a fitted classifier loses without each group of features.
 
-    The rows of one group are exchanged between clips, all columns of the group together, and the
-    unweighted average recall is taken again [1]_. Groups that carry the same information stand in
-    for each other, so each looks less important than it is.
+    The values of one group are shuffled between clips, all its columns together, and the UAR is
+    measured again [1]_. Of groups that carry the same information each looks less important than it
+    is, because the others replace it.
 
     Parameters
     ----------
     classifier : classifier
-        Fitted on X's like: the steps after the features.
+        Fitted on features such as X.
     X : ndarray of shape (n_clips, n_features) or (n_clips, n_frames, n_channels)
-        Features of clips that the classifier has not seen. Of more than 300 (of sequences: 100) so
-        many are drawn.
+        Features of clips that the classifier has not seen. At most 300 clips (of sequences: 100)
+        are used, drawn at random.
     y : array-like of shape (n_clips,)
         Emotions.
     groups : mapping of str to ndarray of int
@@ -94,7 +118,7 @@ def importance_by_group(
     Returns
     -------
     importance : dict
-        n_clips, the number used; n_repeats; uar, what is lost from; and groups, a list of dicts of
+        n_clips, the number used; n_repeats; uar, of these clips; and groups, a list of dicts of
         name, n_features, mean and sd of the loss in UAR over the repeats, the greatest first.
 
     References
@@ -141,7 +165,7 @@ def pool_importance(of_folds: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     Returns
     -------
     importance : dict
-        As of one fold, and n_folds; uar and the means are averaged over the folds, weighted by
+        As of one fold, with n_folds; uar and the means are averaged over the folds, weighted by
         their clips, and sd is the standard deviation between folds. One fold stays as it is.
     """
     folds = list(of_folds)
@@ -174,9 +198,9 @@ def pool_importance(of_folds: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
 
 
 class _Grouped(ClassifierMixin, BaseEstimator):
-    """A classifier that takes, for each group, the number of the clip whose features to use.
+    """A classifier whose X holds, for each group, the row of the clip to take its features from.
 
-    So scikit-learn's permutation of one column exchanges all features of a group together.
+    So scikit-learn, which shuffles one column, shuffles all columns of a group together.
     """
 
     def __init__(self, classifier, X, groups):

@@ -1,7 +1,8 @@
-"""How far a score might be off: bootstrap intervals that resample speakers, or clips.
+"""Confidence intervals of scores: bootstrap over speakers or clips, exact at the ends.
 
 Clips of one speaker resemble each other, so that resampling clips makes intervals that are too
-narrow for new speakers. Where there are enough speakers, whole speakers are drawn instead.
+narrow for new speakers. Where there are enough speakers, whole speakers are drawn instead. Where
+all clips are right, or none, every resample scores the same: then the interval is exact.
 """
 
 from typing import Any
@@ -69,7 +70,8 @@ def bootstrap_scores(
     intervals : dict
         accuracy_interval, uar_interval and macro_f1_interval, each a list [low, high], and
         interval, a dict of level, resampled ("speakers" or "clips"), n (how many there are),
-        n_resamples, and about, a sentence.
+        n_resamples, exact (the scores whose interval is not from resampling), and about, a
+        sentence.
 
     Notes
     -----
@@ -88,6 +90,9 @@ def bootstrap_scores(
     >>> found = bootstrap_scores(["sad", "happy"] * 50, ["sad", "happy"] * 40 + ["sad"] * 20)
     >>> [round(bound, 1) for bound in found["accuracy_interval"]], found["interval"]["resampled"]
     ([0.8, 0.9], 'clips')
+    >>> perfect = bootstrap_scores(["sad", "happy"] * 50, ["sad", "happy"] * 50)
+    >>> [round(bound, 3) for bound in perfect["accuracy_interval"]]  # and not from 1 to 1
+    [0.964, 1.0]
     """
     truth, predicted = np.asarray(truth), np.asarray(predicted)
     emotions = np.union1d(truth, predicted)
@@ -113,21 +118,58 @@ def bootstrap_scores(
         f"{name}_interval": np.percentile(values, [outside, 100 - outside]).tolist()
         for name, values in _score_tables(counts).items()
     }
-    about = (
-        f"{level:.0%} bootstrap intervals over {n_units} {units}"
-        if units == "speakers"
-        else f"{level:.0%} bootstrap intervals over {n_units} clips (fewer than {ENOUGH_SPEAKERS} "
-        "speakers are tested, so they tell nothing of how new speakers differ)"
-    )
+    exact = _exact_bounds(truth, predicted, codes, (1 - level) / 2)
+    replaced = [name for name in sorted(exact) if np.ptp(intervals[f"{name}_interval"]) == 0]
+    intervals |= {f"{name}_interval": exact[name] for name in replaced}
     return intervals | {
         "interval": {
             "level": level,
             "resampled": units,
             "n": n_units,
             "n_resamples": N_RESAMPLES,
-            "about": about,
+            "exact": replaced,
+            "about": _describe(level, units, n_units, replaced),
         }
     }
+
+
+def _describe(level: float, units: str, n_units: int, exact: list[str]) -> str:
+    about = f"{level:.0%} bootstrap intervals over {n_units} {units}"
+    if units == "clips":
+        about += (
+            f" (fewer than {ENOUGH_SPEAKERS} speakers are tested, so they tell nothing of how new "
+            "speakers differ)"
+        )
+    if exact:
+        about += "; exact ones (Clopper and Pearson) where all clips are right or all are wrong"
+    return about
+
+
+def _exact_bounds(
+    truth: np.ndarray, predicted: np.ndarray, codes: np.ndarray, tail: float
+) -> dict[str, list[float]]:
+    """Return bounds of scores, if the clips of each emotion are all right or all wrong."""
+    right = truth == predicted
+    recalls = {emotion: right[truth == emotion].mean() for emotion in np.unique(truth)}
+    good = [emotion for emotion, recall in recalls.items() if recall == 1]
+    bad = [emotion for emotion, recall in recalls.items() if recall == 0]
+    if len(good) + len(bad) < len(recalls):
+        return {}
+    n_units = len(np.unique(codes))
+
+    def least(emotions: list) -> float:
+        """Return the least mean probability of all being as they are observed."""
+        n = min(len(np.unique(codes[truth == emotion])) for emotion in emotions)
+        return tail ** (1 / (n if n_units < len(codes) else n * len(emotions)))
+
+    share = len(good) / len(recalls)
+    low = share * least(good) if good else 0.0
+    high = share + (1 - share) * (1 - least(bad)) if bad else 1.0
+    bounds = {"uar": [low, high], "macro_f1": [low, 2 * high / (1 + high)]}
+    if not (good and bad):
+        of_all = tail ** (1 / n_units)
+        bounds["accuracy"] = [of_all, 1.0] if good else [0.0, 1 - of_all]
+    return bounds
 
 
 def _score_tables(counts: np.ndarray) -> dict[str, np.ndarray]:

@@ -1,4 +1,4 @@
-"""Whether one classifier is better than another, or lucky with these clips."""
+"""Paired tests: whether one classifier is better than another, or the difference is noise."""
 
 from collections.abc import Mapping, Sequence
 from itertools import combinations
@@ -27,9 +27,9 @@ def paired_test(
 ) -> dict[str, Any]:
     """Test the difference of two classifiers' UAR on the same clips.
 
-    If both were equally good, it would not matter which of them gave which of the two answers to a
-    clip. So the answers are exchanged at random, of all clips of a speaker together where there
-    are enough speakers, and the p-value is how often the UARs then differ as much.
+    If both were equally good, it would not matter which of them made which of the two predictions
+    of a clip. So the predictions are exchanged at random (of all clips of a speaker together where
+    there are enough speakers), and the p-value is how often the UARs then differ as much.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""How answers hold when the recording is worse than those that were trained with."""
+"""Scores of the same clips with noise, other gains, a telephone's band and the like."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -12,12 +12,12 @@ from sklearn.pipeline import Pipeline
 from sklearn_ser.audio.degradations import DEGRADATIONS
 from sklearn_ser.metrics.scores import score
 
-__all__ = ["stress"]
+__all__ = ["score_robustness"]
 
 BATCH = 64  # clips in memory at once
 
 
-def stress(
+def score_robustness(
     pipeline: Pipeline,
     sources: Sequence,
     truth: ArrayLike,
@@ -25,7 +25,7 @@ def stress(
     seed: int = 0,
     on_batch: Callable[[int, int], None] | None = None,
 ) -> dict[str, Any]:
-    """Score a fitted pipeline on clips that are made worse in one way after the other.
+    """Score a fitted pipeline on degraded clips, for each kind of degradation.
 
     Parameters
     ----------
@@ -36,7 +36,7 @@ def stress(
     truth : array-like of shape (n_clips,)
         Emotions.
     seed : int, default=0
-        Of noise and rooms; each clip has its own, whatever else is scored with it.
+        Of noise and rooms. Each clip has its own, whatever other clips are scored.
     on_batch : callable, default=None
         Called after each batch with the number of clips done and their total.
 
@@ -44,17 +44,16 @@ def stress(
     -------
     stress : dict
         n_clips; seed; and conditions, a list of dicts of name, accuracy, uar and changed, the share
-        of answers that differ from those to the clips as they are. These come first, as "as
-        recorded".
+        of predictions that differ from those of the clips as recorded. These come first.
 
     Examples
     --------
     >>> import numpy as np
     >>> from sklearn_ser import make_pipeline
-    >>> from sklearn_ser.metrics import stress
+    >>> from sklearn_ser.metrics import score_robustness
     >>> noise = list(np.random.default_rng(0).normal(size=(8, 8000)) / 10)
     >>> y = ["sad", "happy"] * 4
-    >>> found = stress(make_pipeline("logreg", "mfcc").fit(noise, y), noise, y)
+    >>> found = score_robustness(make_pipeline("logreg", "mfcc").fit(noise, y), noise, y)
     >>> [row["name"] for row in found["conditions"]][:3]
     ['as recorded', 'noise at 20 dB', 'noise at 10 dB']
     """
@@ -76,16 +75,16 @@ def stress(
             batches[name].append(pipeline[2:].predict(features.transform(worse)).astype(str))
         if on_batch is not None:
             on_batch(rows.stop, len(clips))
-    answers = {name: np.concatenate(predicted) for name, predicted in batches.items()}
+    predictions = {name: np.concatenate(predicted) for name, predicted in batches.items()}
     conditions = []
-    for name, predicted in answers.items():
+    for name, predicted in predictions.items():
         scores = score(truth, predicted)
         conditions.append(
             {
                 "name": name,
                 "accuracy": scores["accuracy"],
                 "uar": scores["uar"],
-                "changed": float(np.mean(predicted != answers["as recorded"])),
+                "changed": float(np.mean(predicted != predictions["as recorded"])),
             }
         )
     return {"n_clips": len(clips), "seed": seed, "conditions": conditions}

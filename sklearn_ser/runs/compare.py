@@ -13,7 +13,7 @@ from sklearn.pipeline import Pipeline
 
 from sklearn_ser.corpora import load_data
 from sklearn_ser.exceptions import OptionError
-from sklearn_ser.metrics.paired import compare_pairs
+from sklearn_ser.metrics import compare_pairs
 from sklearn_ser.pipelines import drop_failures, extract_features
 from sklearn_ser.report.comparison import SCORES, draw_comparison, headline
 from sklearn_ser.runs.checksums import byte_checksums

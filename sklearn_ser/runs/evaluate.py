@@ -11,7 +11,7 @@ from sklearn.pipeline import Pipeline
 from sklearn_ser.corpora import load_data
 from sklearn_ser.exceptions import OptionError
 from sklearn_ser.features import SpeakerNormalizer
-from sklearn_ser.metrics import bootstrap_scores, details, score, stress
+from sklearn_ser.metrics import bootstrap_scores, describe_predictions, score, score_robustness
 from sklearn_ser.model_selection import TRANSDUCTIVE
 from sklearn_ser.persistence import load_pipeline
 from sklearn_ser.persistence.card import find_model, read_card
@@ -89,7 +89,7 @@ def evaluate_run(
     speakers = corpus.table["speaker"].to_numpy()[known] if "speaker" in corpus.table else None
     metrics = score(corpus.emotions[known], predicted) | {
         **bootstrap_scores(corpus.emotions[known], predicted, speakers),
-        **details(tested, predicted, probabilities, pipeline.classes_),
+        **describe_predictions(tested, predicted, probabilities, pipeline.classes_),
         "stress": _stress(pipeline, tested, seen, on_progress or silent) if stress_too else None,
         **relation,
         "transductive": transductive,
@@ -110,7 +110,7 @@ def _stress(
 ) -> dict[str, Any]:
     """Degrade the clips that were not seen in training, or all where there are no others."""
     chosen = tested if seen.all() else tested[~seen]
-    found = stress(
+    found = score_robustness(
         pipeline,
         chosen["path"].tolist(),
         chosen["emotion"],

@@ -19,7 +19,7 @@ from sklearn_ser.corpora import load_data
 from sklearn_ser.exceptions import OptionError
 from sklearn_ser.features import SequenceScaler, SpeakerNormalizer
 from sklearn_ser.features.augmentation import augmented_features, parse_augment
-from sklearn_ser.metrics import importance, pool_importance
+from sklearn_ser.metrics import feature_importance, pool_importance
 from sklearn_ser.model_selection import Fold
 from sklearn_ser.pipelines import (
     check_on_error,
@@ -159,7 +159,7 @@ def fit_and_write(
         "audit": audit,
         "transductive": options.normalize_speakers and tests_unseen_speakers(corpus.table, folds),
         "importance": pool_importance(
-            importance(
+            feature_importance(
                 one,
                 scaled(one, matrix_of(one), corpus.table, rows),
                 corpus.emotions[rows],

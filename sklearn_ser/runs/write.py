@@ -15,7 +15,7 @@ from sklearn_ser.classifiers import NetworkClassifier
 from sklearn_ser.classifiers.temperature import bare_classifier
 from sklearn_ser.features.augmentation import parse_augment
 from sklearn_ser.features.quality import describe_training
-from sklearn_ser.metrics import calibration, details
+from sklearn_ser.metrics import describe_predictions, score_calibration
 from sklearn_ser.model_selection import TRANSDUCTIVE, Fold
 from sklearn_ser.persistence import save_pipeline
 from sklearn_ser.persistence.card import read_card
@@ -102,9 +102,9 @@ def write_run(
 
 def _details(tested: pd.DataFrame, answers: Answers, metrics: Mapping[str, Any]) -> dict[str, Any]:
     """Return what the test set shows beyond the scores, and what calibration has changed."""
-    found = details(tested, answers.predicted, answers.probabilities, answers.classes)
+    found = describe_predictions(tested, answers.predicted, answers.probabilities, answers.classes)
     if answers.uncalibrated is not None:
-        before = calibration(tested["emotion"], answers.uncalibrated, answers.classes)
+        before = score_calibration(tested["emotion"], answers.uncalibrated, answers.classes)
         found["calibration"] |= {
             "ece_before": before["ece"],
             "temperature": answers.temperature,

@@ -22,7 +22,7 @@ from sklearn_ser.audio.degradations import (
     reduce_rate,
 )
 from sklearn_ser.cli import app
-from sklearn_ser.metrics import score, stress
+from sklearn_ser.metrics import score, score_robustness
 from tests.conftest import SR, voice
 
 
@@ -130,7 +130,9 @@ def test_stress_is_a_loop_over_predict():
     clips = [clip * (0.3 if label == "low" else 1) for clip, label in zip(clips, y, strict=True)]
     pipe = make_pipeline("logreg", "mfcc").fit(clips[:40], y[:40])
     seen = []
-    found = stress(pipe, clips, y, seed=3, on_batch=lambda done, total: seen.append((done, total)))
+    found = score_robustness(
+        pipe, clips, y, seed=3, on_batch=lambda done, total: seen.append((done, total))
+    )
     assert seen == [(64, 70), (70, 70)]
     rows = {row["name"]: row for row in found["conditions"]}
     assert list(rows) == ["as recorded", *DEGRADATIONS]
@@ -146,7 +148,7 @@ def test_stress_is_a_loop_over_predict():
         assert rows[name]["accuracy"] == score(y, answers)["accuracy"]
         assert rows[name]["changed"] == np.mean(answers != clean)
     assert rows["gain +12 dB"]["changed"] > 0.2  # loudness was all there was to learn
-    assert stress(pipe, clips, y, seed=3) == found
+    assert score_robustness(pipe, clips, y, seed=3) == found
 
 
 def test_a_clips_noise_does_not_depend_on_its_company():
@@ -166,7 +168,7 @@ def test_a_clips_noise_does_not_depend_on_its_company():
 
     pipe = Listener(make_pipeline("logreg", "mfcc"))
     for n in (6, 3):
-        stress(pipe, clips[:n], ["sad"] * n)
+        score_robustness(pipe, clips[:n], ["sad"] * n)
     half = len(heard) // 2
     for whole, part in zip(heard[:half], heard[half:], strict=True):
         np.testing.assert_array_equal(whole[:3], part)

@@ -18,7 +18,7 @@ from sklearn.utils.fixes import parse_version
 from sklearn_ser import load_pipeline, save_pipeline
 from sklearn_ser.classifiers.temperature import TemperatureScaledClassifier, bare_classifier
 from sklearn_ser.exceptions import OptionError
-from sklearn_ser.metrics import calibration
+from sklearn_ser.metrics import score_calibration
 from sklearn_ser.runs import RunOptions, fit_run
 from tests.conftest import SR, voice
 
@@ -57,7 +57,7 @@ def test_it_makes_the_overconfident_honest_and_changes_no_answer(data):
     assert scaled.temperature_ > 1.5
     np.testing.assert_array_equal(scaled.predict(test[0]), clf.predict(test[0]))
     before, after = (
-        calibration(test[1], which.predict_proba(test[0]), clf.classes_)["ece"]
+        score_calibration(test[1], which.predict_proba(test[0]), clf.classes_)["ece"]
         for which in (clf, scaled)
     )
     assert after < before / 2

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from scipy.stats import bootstrap
+from scipy.stats import binomtest, bootstrap
 from sklearn.metrics import accuracy_score, balanced_accuracy_score, f1_score
 
 from sklearn_ser.metrics import bootstrap_scores, score
@@ -80,3 +80,47 @@ def test_same_seed_same_intervals_around_the_score():
 def test_emotions_that_a_resample_lacks_and_that_are_only_predicted():
     found = bootstrap_scores(["sad"] * 20 + ["happy"], ["sad"] * 19 + ["calm", "happy"])
     assert 0.8 < found["uar_interval"][0] <= found["uar_interval"][1] == 1
+
+
+@pytest.mark.parametrize("n", [3, 20, 560])
+def test_all_or_none_right_is_clopper_and_pearson(n):
+    truth = ["sad", "happy"] * n
+    exact = binomtest(2 * n, 2 * n).proportion_ci(0.95)
+    found = bootstrap_scores(truth, truth)
+    for name in ("accuracy", "uar", "macro_f1"):
+        assert found[f"{name}_interval"] == pytest.approx(tuple(exact))
+    assert found["interval"]["exact"] == ["accuracy", "macro_f1", "uar"]
+    assert "Clopper" in found["interval"]["about"]
+    none = bootstrap_scores(truth, ["happy", "sad"] * n)
+    assert none["accuracy_interval"] == pytest.approx(tuple(binomtest(0, 2 * n).proportion_ci()))
+    assert none["uar_interval"][0] == 0 < none["uar_interval"][1] < 1
+
+
+def test_speakers_without_a_mistake_count_once_each():
+    truth, _, speakers = answers()
+    found = bootstrap_scores(truth, truth, speakers)
+    assert found["accuracy_interval"] == pytest.approx(tuple(binomtest(12, 12).proportion_ci()))
+    assert found["uar_interval"] == found["accuracy_interval"]
+
+
+def test_the_rarest_emotion_sets_the_interval_of_the_uar():
+    truth = ["sad"] * 100 + ["happy"] * 3
+    found = bootstrap_scores(truth, truth)
+    assert found["uar_interval"][0] == pytest.approx(0.025 ** (1 / 6))
+    # What the bound promises: recalls of which all right is as likely as 2.5 % have no lower mean.
+    happy = np.linspace(0.01, 1, 500)
+    sad = np.minimum(1, (0.025 / happy**3) ** (1 / 100))
+    possible = sad**100 * happy**3 > 0.0249
+    assert ((sad + happy) / 2)[possible].min() > found["uar_interval"][0]
+
+
+def test_one_emotion_for_every_clip_has_no_certain_uar():
+    found = bootstrap_scores(["a", "b", "c"] * 20, ["a"] * 60)
+    low, high = found["uar_interval"]
+    assert low < 1 / 3 < high
+    assert found["interval"]["exact"] == ["uar"]
+
+
+def test_speakers_who_score_alike_keep_their_interval():
+    found = bootstrap_scores(["a", "b"] * 10, ["a", "a"] * 10, [f"s{i // 2}" for i in range(20)])
+    assert found["accuracy_interval"] == [0.5, 0.5]

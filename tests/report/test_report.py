@@ -20,13 +20,13 @@ from sklearn.metrics import confusion_matrix, recall_score
 
 from sklearn_ser import make_pipeline
 from sklearn_ser.metrics import (
-    calibration,
-    coverage,
     feature_groups,
     importance_by_group,
     pool_importance,
     score,
     score_by_group,
+    score_calibration,
+    score_coverage,
 )
 from sklearn_ser.report.charts import draw_clip, draw_durations
 from sklearn_ser.report.examples import Clip, choose_examples, clip_reader, confident_mistakes
@@ -222,8 +222,8 @@ def test_page_json_csv_and_terminal_agree_and_come_again(spoken_run, tmp_path):
     # The table
     answers = table.filter(regex="^p_").to_numpy()
     classes = [name.removeprefix("p_") for name in table.filter(regex="^p_")]
-    assert calibration(table["truth"], answers, classes)["ece"] == pytest.approx(about["ece"])
-    assert coverage(table["truth"], answers, classes) == metrics["coverage"]
+    assert score_calibration(table["truth"], answers, classes)["ece"] == pytest.approx(about["ece"])
+    assert score_coverage(table["truth"], answers, classes) == metrics["coverage"]
     assert score(table["truth"], table["prediction"])["per_emotion"] == metrics["per_emotion"]
     # The page
     shown = Page(pages[0])
@@ -321,7 +321,7 @@ def some_answers(n=400, seed=0):
 
 def test_calibration_is_scikit_learns_curve():
     truth, probabilities = some_answers()
-    found = calibration(truth, probabilities, list("abc"), n_bins=10)
+    found = score_calibration(truth, probabilities, list("abc"), n_bins=10)
     confidence = probabilities.max(axis=1)
     right = np.array(list("abc"))[probabilities.argmax(axis=1)] == truth
     share, sure = calibration_curve(right, confidence, n_bins=10)
@@ -334,13 +334,13 @@ def test_calibration_is_scikit_learns_curve():
 
 
 def test_sure_and_right_is_no_error():
-    assert calibration(["a", "b"], np.eye(2), ["a", "b"])["ece"] == 0
-    assert calibration(["b", "a"], np.eye(2), ["a", "b"])["ece"] == 1
+    assert score_calibration(["a", "b"], np.eye(2), ["a", "b"])["ece"] == 0
+    assert score_calibration(["b", "a"], np.eye(2), ["a", "b"])["ece"] == 1
 
 
 def test_coverage_counts_what_is_answered():
     truth, probabilities = some_answers()
-    rows = coverage(truth, probabilities, list("abc"))
+    rows = score_coverage(truth, probabilities, list("abc"))
     assert rows[0] == {
         "abstain_below": 0.0,
         "n_answered": 400,
@@ -350,7 +350,7 @@ def test_coverage_counts_what_is_answered():
     for row in rows:
         answered = probabilities.max(axis=1) >= row["abstain_below"]
         assert row["n_answered"] == answered.sum()
-    assert coverage(["a"], [[0.6, 0.4]], ["a", "b"], [0.7])[0]["accuracy"] is None
+    assert score_coverage(["a"], [[0.6, 0.4]], ["a", "b"], [0.7])[0]["accuracy"] is None
 
 
 def test_importance_finds_the_features_that_tell():
