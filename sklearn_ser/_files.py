@@ -1,8 +1,12 @@
-"""Files written whole or not at all, and locks: safe in folders that others can write to."""
+"""Files written whole or not at all, and locks: safe in folders that others can write to.
+
+And text from files, which is safe to print.
+"""
 
 import contextlib
 import errno
 import os
+import re
 import stat
 import tempfile
 from collections.abc import Callable, Iterator
@@ -12,7 +16,21 @@ from typing import BinaryIO
 
 from sklearn_ser.exceptions import OptionError, OutputError, SerError
 
-__all__ = ["locked", "open_to_append", "staged", "umask", "write_atomically"]
+__all__ = [
+    "locked",
+    "open_to_append",
+    "printable",
+    "printable_json",
+    "staged",
+    "umask",
+    "write_atomically",
+]
+
+# C0 and C1 controls and DEL, which terminals obey; marks that turn the direction of writing or end
+# a line; and halves of characters, which stand for the bytes of a name that is not UTF-8.
+_UNPRINTABLE = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
+)
 
 
 @contextmanager
@@ -183,3 +201,44 @@ def umask() -> int:
     mask = os.umask(0)
     os.umask(mask)
     return mask
+
+
+def printable(text: object, *, lines: bool = False) -> str:
+    r"""Return text from a file as a terminal may show it: control characters written out.
+
+    Names, labels and cards are other people's text. A terminal that is sent their control
+    characters would obey them: change its title, fill the clipboard, hide what stands before.
+
+    Parameters
+    ----------
+    text : str, or whatever has a `str`
+    lines : bool, default=False
+        Whether to leave line ends and tabs as they are.
+
+    Returns
+    -------
+    text : str
+
+    Examples
+    --------
+    >>> from sklearn_ser._files import printable
+    >>> print(printable("\x1b]52;c;bHM=\x07angry"))
+    \x1b]52;c;bHM=\x07angry
+    """
+
+    def write_out(match: re.Match) -> str:
+        character = match.group()
+        if lines and character in "\n\t":
+            return character
+        if "\udc80" <= character <= "\udcff":  # a byte of a file name, as Python keeps it
+            return f"\\x{ord(character) - 0xDC00:02x}"
+        return character.encode("unicode_escape").decode("ascii")
+
+    return _UNPRINTABLE.sub(write_out, str(text))
+
+
+def printable_json(text: str) -> str:
+    """Return a JSON document that says the same and holds no control characters but line ends."""
+    return _UNPRINTABLE.sub(
+        lambda match: match[0] if match[0] == "\n" else f"\\u{ord(match[0]):04x}", text
+    )

@@ -16,6 +16,7 @@ from typing import Annotated, Any, TextIO
 import typer
 
 import sklearn_ser
+from sklearn_ser._files import printable, printable_json
 from sklearn_ser.exceptions import SerError
 
 app = typer.Typer(
@@ -55,9 +56,10 @@ JsonOption = Annotated[
 def say(message: str, *, err: bool = False) -> None:
     """Print a sentence, on a terminal broken between words; parameters are named as options.
 
-    In a pipe a sentence stays one line.
+    In a pipe a sentence stays one line. Control characters of file names, labels and cards are
+    written out.
     """
-    text = name_options(message)
+    text = printable(name_options(message), lines=True)
     width = terminal_width(sys.stderr if err else sys.stdout)
     if width is not None:
         text = "\n".join(wrap(line, width) for line in text.split("\n"))
@@ -123,7 +125,21 @@ def name_options(message: str) -> str:
 
 def print_json(document: Any) -> None:
     """Print `document` as the one JSON document of this command (NaN becomes null)."""
-    typer.echo(json.dumps(_finite(document), indent=2, ensure_ascii=False, default=str))
+    text = json.dumps(_finite(document), indent=2, ensure_ascii=False, default=str)
+    typer.echo(printable_json(text))
+
+
+def terminal(*, err: bool = False) -> Any:
+    """Return a rich console that takes text as it is: no markup, no control characters."""
+    from rich.console import Console
+    from rich.segment import Segment
+
+    class Terminal(Console):
+        def render(self, renderable, options=None):
+            for text, style, control in super().render(renderable, options):
+                yield Segment(text if control else printable(text, lines=True), style, control)
+
+    return Terminal(stderr=err, markup=False, emoji=False, highlight=False)
 
 
 def _finite(value: Any) -> Any:

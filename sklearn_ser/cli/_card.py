@@ -1,8 +1,6 @@
 """`sklearn-ser card`: what a model is, without loading it."""
 
-import typer
-
-from sklearn_ser.cli._app import JsonOption, command, print_json
+from sklearn_ser.cli._app import JsonOption, command, print_json, say
 from sklearn_ser.cli._options import ModelArgument
 
 
@@ -19,7 +17,7 @@ def card(model: ModelArgument, json: JsonOption = False) -> None:
         print_json(content)
         return
     for line in describe(content):
-        typer.echo(line)
+        say(line)
 
 
 def describe(content: dict) -> list[str]:

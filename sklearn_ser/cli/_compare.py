@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
-from sklearn_ser.cli._app import JsonOption, command, notice, print_json
+from sklearn_ser.cli._app import JsonOption, command, notice, print_json, say, terminal
 from sklearn_ser.cli._options import (
     CacheOption,
     DataOption,
@@ -99,29 +99,27 @@ def _names(text: str) -> list[str]:
 
 
 def _print(comparison: dict[str, Any]) -> None:
-    from rich.console import Console
-
-    console = Console()
+    console = terminal()
     if comparison["headline"]:
-        console.print(f"[bold]{comparison['headline']}[/bold]\n", highlight=False, soft_wrap=True)
+        console.print(f"{comparison['headline']}\n", style="bold", soft_wrap=True)
     console.print(_tabulate(comparison["rows"]))
     n_emotions = len(comparison["emotions"])
-    typer.echo(
+    say(
         f"Behind each score is its 95 % interval. Guessing among {n_emotions} emotions gets a UAR "
         f"of {1 / n_emotions:.3f}."
     )
     if any(row["transductive"] for row in comparison["rows"]):
         from sklearn_ser.model_selection import TRANSDUCTIVE
 
-        typer.echo(f"* {TRANSDUCTIVE}")
+        say(f"* {TRANSDUCTIVE}")
     used = {row["clf"]: ",".join(row["features"]) for row in comparison["rows"]}
     if len(set(used.values())) > 1:
         told = "; ".join(f"{clf} {features}" for clf, features in used.items())
-        typer.echo(f"The classifiers use different features: {told}.")
+        say(f"The classifiers use different features: {told}.")
     for split, tests in comparison["tests"].items():
         row = next(row for row in comparison["rows"] if row["split"] == split)
         folds = f"{row['n_folds']} folds, " if row["n_folds"] else ""
-        typer.echo(
+        say(
             f"\n{split} split: {folds}{row['n_train']} clips to train on, {row['n_test']} for the "
             f"test; {row['interval']['about']}."
         )
@@ -129,8 +127,8 @@ def _print(comparison: dict[str, Any]) -> None:
         if tests and tests[0]["resampled"] == "clips":
             sentences.append("That is so on these speakers; of others these tests tell nothing.")
         for sentence in sentences + comparison["audit"][split]["sentences"]:
-            typer.echo(f"  {sentence}")
-    typer.echo(f"\nTable, figure and predictions: {comparison['run']}")
+            say(f"  {sentence}")
+    say(f"\nTable, figure and predictions: {comparison['run']}")
 
 
 def _tabulate(rows: list[dict[str, Any]]):
@@ -154,6 +152,8 @@ def _tabulate(rows: list[dict[str, Any]]):
     return table
 
 
-def _with_interval(row: dict[str, Any], name: str) -> str:
+def _with_interval(row: dict[str, Any], name: str) -> Any:
+    from rich.text import Text
+
     low, high = (f"{bound:.3f}".removeprefix("0") for bound in row[f"{name}_interval"])
-    return f"{row[name]:.3f} [dim]{low}–{high}[/dim]"
+    return Text.assemble(f"{row[name]:.3f} ", (f"{low}–{high}", "dim"))

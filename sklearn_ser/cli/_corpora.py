@@ -6,7 +6,8 @@ from typing import Annotated, Any
 
 import typer
 
-from sklearn_ser.cli._app import DebugOption, JsonOption, app, command, notice, print_json
+from sklearn_ser._files import printable
+from sklearn_ser.cli._app import DebugOption, JsonOption, app, command, notice, print_json, terminal
 from sklearn_ser.exceptions import OptionError
 
 corpora_app = typer.Typer(
@@ -49,16 +50,16 @@ def list_command(json: JsonOption = False) -> None:
     for row in map(_plain, rows):
         full = f" of {row['clips_in_full']}" if row["clips_in_full"] else ""
         table.add_row(
-            _escape(row["name"]),
-            _escape(row["title"]),
+            printable(row["name"]),
+            printable(row["title"]),
             f"{row['clips']}{full}" if row["here"] else "-",
-            _escape(row["licence"]),
+            printable(row["licence"]),
         )
     _print(table)
     for row in map(_plain, rows):
         if not row["here"]:
-            _print(f"[bold]{_escape(row['name'])}[/bold]: {_escape(row['how_to_get'])}")
-    return _print(f"Data folder: {_escape(str(data_home()))} (set SKLEARN_SER_DATA to change it)")
+            _print(f"{row['name']}: {row['how_to_get']}")
+    return _print(f"Data folder: {data_home()} (set SKLEARN_SER_DATA to change it)")
 
 
 @command(corpora_app, "get")
@@ -138,14 +139,14 @@ def _draw(table: Any, folder: Path) -> list[str]:
 
 def _show(summary: dict[str, Any]) -> None:
     for name, about in summary["corpora"].items():
-        _print(f"[bold]{_escape(about['title'] or name)}[/bold]: {about['clips']} clips")
+        _print(f"{about['title'] or name}: {about['clips']} clips", style="bold")
         if about["licence"]:
-            _print(f"  licence: {_escape(about['licence'])}\n  {_escape(about['citation'])}")
+            _print(f"  licence: {about['licence']}\n  {about['citation']}")
     for heading in ("emotion", "speaker"):
         counts = summary[f"{heading}s"]
         table = _table(heading, "clips", "share")
         for value, n in counts.items():
-            table.add_row(_escape(value), str(n), f"{n / summary['clips']:.1%}")
+            table.add_row(printable(value), str(n), f"{n / summary['clips']:.1%}")
         _print(table if counts else f"{heading}s: not known")
     _print(f"texts: {summary['texts'] or 'not known'}")
     seconds = summary["seconds"]
@@ -156,14 +157,14 @@ def _show(summary: dict[str, Any]) -> None:
         )
     if "plots" in summary:
         names = ", ".join(Path(path).name for path in summary["plots"])
-        _print(f"figures: {_escape(names)} in {_escape(str(Path(summary['plots'][0]).parent))}")
+        _print(f"figures: {names} in {Path(summary['plots'][0]).parent}")
     rates = ", ".join(f"{rate} Hz ({n})" for rate, n in summary["sampling_rates"].items())
     _print(f"sampling rates: {rates or 'not known'}")
     for heading in ("unreadable", "left_out", "copies"):
         paths = summary[heading]
         if paths:
             names = ", ".join(Path(path).name for path in paths[:3]) + ", ..." * (len(paths) > 3)
-            _print(f"{heading.replace('_', ' ')}: {len(paths)} ({_escape(names)})")
+            _print(f"{heading.replace('_', ' ')}: {len(paths)} ({names})")
 
 
 def _plain(row: dict[Any, Any]) -> dict[str, Any]:
@@ -183,14 +184,5 @@ def _table(*headings: str) -> Any:
     return table
 
 
-def _print(what: Any) -> None:
-    from rich.console import Console
-
-    Console(highlight=False, soft_wrap=isinstance(what, str)).print(what)
-
-
-def _escape(text: str) -> str:
-    """Keep rich from reading square brackets in names as its own markup."""
-    from rich.markup import escape
-
-    return escape(text)
+def _print(what: Any, style: str | None = None) -> None:
+    terminal().print(what, style=style, soft_wrap=isinstance(what, str))

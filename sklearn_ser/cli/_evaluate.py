@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from sklearn_ser.cli._app import JsonOption, command, notice, print_json
+from sklearn_ser.cli._app import JsonOption, command, notice, print_json, say
 from sklearn_ser.cli._options import (
     CacheOption,
     JobsOption,
@@ -72,4 +72,4 @@ def evaluate(
         "cross-corpus": "a cross-corpus score",
         "seen in training": f"{metrics['n_seen']} of them seen in training",
     }[metrics["split"]]
-    typer.echo(f"{metrics['n_test']} clips of {data}, {kind}. {metrics['seconds']:.1f} s.")
+    say(f"{metrics['n_test']} clips of {data}, {kind}. {metrics['seconds']:.1f} s.")

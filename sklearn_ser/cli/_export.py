@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from sklearn_ser.cli._app import JsonOption, command, print_json
+from sklearn_ser.cli._app import JsonOption, command, print_json, say
 from sklearn_ser.cli._options import ModelArgument, TrustOption
 
 
@@ -50,4 +50,4 @@ def export(
     if json:
         print_json({"file": str(written), "bytes": written.stat().st_size})
         return
-    typer.echo(f"{written} ({written.stat().st_size / 1000:.0f} kB) and its card")
+    say(f"{written} ({written.stat().st_size / 1000:.0f} kB) and its card")

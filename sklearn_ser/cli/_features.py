@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from sklearn_ser.cli._app import JsonOption, command, notice, print_json
+from sklearn_ser.cli._app import JsonOption, command, notice, print_json, say
 from sklearn_ser.cli._options import (
     CacheOption,
     FeaturesOption,
@@ -67,4 +67,4 @@ def features(
         return
     for message in summary["skipped"]:
         notice(message)
-    typer.echo(f"{summary['n_clips']} clips, {summary['n_features']} features: {summary['file']}")
+    say(f"{summary['n_clips']} clips, {summary['n_features']} features: {summary['file']}")

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from sklearn_ser.cli._app import JsonOption, command, notice, print_json
+from sklearn_ser.cli._app import JsonOption, command, notice, print_json, say
 from sklearn_ser.cli._options import (
     AugmentOption,
     CacheOption,
@@ -131,20 +131,20 @@ def finish(metrics: dict, json: bool, print_scores) -> None:
     if metrics["skipped"]:
         notice(f"{len(metrics['skipped'])} clips could not be read; the card lists them.")
     print_scores(metrics)
-    typer.echo(f"{metrics['split']} split: {_sizes(metrics)}")
+    say(f"{metrics['split']} split: {_sizes(metrics)}")
     if metrics["transductive"]:
         from sklearn_ser.model_selection import TRANSDUCTIVE
 
-        typer.echo(TRANSDUCTIVE)
+        say(TRANSDUCTIVE)
     for sentence in metrics["audit"]["sentences"]:
-        typer.echo(sentence)
+        say(sentence)
     calibration = metrics["calibration"]
     if "ece_before" in calibration:
-        typer.echo(
+        say(
             f"Calibrated: expected calibration error {calibration['ece']:.4f}, "
             f"{calibration['ece_before']:.4f} before."
         )
-    typer.echo(f"{metrics['seconds']:.1f} s. Run: {metrics['run']}")
+    say(f"{metrics['seconds']:.1f} s. Run: {metrics['run']}")
 
 
 def _sizes(metrics: dict) -> str:

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from sklearn_ser.cli._app import JsonOption, command, notice
+from sklearn_ser.cli._app import JsonOption, command, notice, say
 from sklearn_ser.cli._fit import finish
 from sklearn_ser.cli._options import (
     CacheOption,
@@ -116,13 +116,13 @@ def grid_search(
 def _print_search(found: dict) -> None:
     best = ", ".join(f"{name}={value}" for name, value in found["best_params"].items())
     where = "all clips" if "nested" in found else "the training set"
-    typer.echo(
+    say(
         f"Best of {found['n_candidates']} candidates: {best} (UAR {found['best_uar']:.4f} over "
         f"{found['folds_by']} folds of {where})"
     )
     if "nested" in found:
         best_of_folds = [tuple(fold["best_params"].items()) for fold in found["nested"]]
-        typer.echo(
+        say(
             f"The scores below are of {len(best_of_folds)} searches, one in each outer fold's "
             f"training set; {best_of_folds.count(tuple(found['best_params'].items()))} of them "
             "found the same."

@@ -6,7 +6,8 @@ from typing import Annotated, Any
 
 import typer
 
-from sklearn_ser.cli._app import JsonOption, command, notice, print_json
+from sklearn_ser._files import printable
+from sklearn_ser.cli._app import JsonOption, command, notice, print_json, terminal
 from sklearn_ser.cli._options import (
     AbstainOption,
     ModelArgument,
@@ -118,9 +119,9 @@ def _json_line(event) -> str:
 def _plain_line(event) -> str:
     warning = f"  [{event.warning}]" if event.warning else ""
     if event.error is not None:
-        return f"{event.start:8.2f} {event.end:8.2f}  {event.error}\n"
+        return f"{event.start:8.2f} {event.end:8.2f}  {printable(event.error)}\n"
     said = f"{event.emotion} {event.confidence:.0%}" if event.speech else "silence"
-    return f"{event.start:8.2f} {event.end:8.2f}  {said}{warning}\n"
+    return printable(f"{event.start:8.2f} {event.end:8.2f}  {said}{warning}") + "\n"
 
 
 class _Lines:
@@ -146,7 +147,9 @@ class _Bars:
         from rich.live import Live
         from rich.text import Text
 
-        self.live = Live(Text("Listening. Ctrl+C ends it."), refresh_per_second=10)
+        self.live = Live(
+            Text("Listening. Ctrl+C ends it."), console=terminal(), refresh_per_second=10
+        )
         self.live.__enter__()
         return self.show
 

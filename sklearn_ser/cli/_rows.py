@@ -9,6 +9,7 @@ from typing import Any
 
 import typer
 
+from sklearn_ser._files import printable
 from sklearn_ser.cli._app import notice, print_json
 from sklearn_ser.exceptions import OptionError
 
@@ -155,9 +156,12 @@ class Table:
 
     def line(self, row: Mapping[str, Any]) -> str:
         """Return a row as a line."""
+        return printable(self._cells(row)) + "\n"
+
+    def _cells(self, row: Mapping[str, Any]) -> str:
         start = f"{row['path']:{self.path_width}}  "
         if row["error"] is not None:
-            return f"{start}{'-':{self.emotion_width}}     -  not read: {_reason(row)}\n"
+            return f"{start}{'-':{self.emotion_width}}     -  not read: {_reason(row)}"
         if self.windowed:
             start += f"{row['start']:9.2f} {row['end']:9.2f}  "
         ranked = sorted(self.probabilities, key=lambda name: -row[name])
@@ -165,7 +169,7 @@ class Table:
         then = ", ".join(f"{name[2:]} {row[name]:.0%}" for name in rest)
         sure = f"{row['confidence']:4.0%}" if row["emotion"] != "silence" else "   -"
         warning = f"  [{row['warning']}]" if row["warning"] else ""
-        return f"{start}{row['emotion']:{self.emotion_width}}  {sure}  {then}{warning}\n"
+        return f"{start}{row['emotion']:{self.emotion_width}}  {sure}  {then}{warning}"
 
 
 def _reason(row: Mapping[str, Any]) -> str:

@@ -4,6 +4,9 @@ import sys
 from contextlib import contextmanager, redirect_stdout
 from typing import Any
 
+from sklearn_ser._files import printable
+from sklearn_ser.cli._app import say, terminal
+
 STAGES = {
     "features": "extracting features",
     "fit": "fitting",
@@ -30,7 +33,6 @@ def progress_bars(*, visible: bool = True):
     show : callable
         Called with the stage, the steps done, their total, and a detail.
     """
-    from rich.console import Console
     from rich.progress import (
         BarColumn,
         MofNCompleteColumn,
@@ -41,12 +43,14 @@ def progress_bars(*, visible: bool = True):
     from rich.table import Column
 
     bars = Progress(
-        TextColumn("{task.description}", table_column=Column(no_wrap=True, min_width=19)),
+        TextColumn(
+            "{task.description}", markup=False, table_column=Column(no_wrap=True, min_width=19)
+        ),
         BarColumn(bar_width=12),
         MofNCompleteColumn(table_column=Column(no_wrap=True)),
         TimeRemainingColumn(elapsed_when_finished=True),
-        TextColumn("{task.fields[detail]}", table_column=Column(overflow="fold")),
-        console=Console(stderr=True),
+        TextColumn("{task.fields[detail]}", markup=False, table_column=Column(overflow="fold")),
+        console=terminal(err=True),
         disable=not visible,
     )
     tasks: dict[str, Any] = {}
@@ -68,8 +72,6 @@ def progress_bars(*, visible: bool = True):
 
 def print_scores(metrics: dict[str, Any]) -> None:
     """Print the table per emotion, then accuracy and UAR with the split they belong to."""
-    from rich.console import Console
-    from rich.markup import escape
     from rich.table import Table
 
     table = Table("emotion", header_style="bold")
@@ -77,16 +79,16 @@ def print_scores(metrics: dict[str, Any]) -> None:
         table.add_column(name, justify="right")
     for emotion, row in metrics["per_emotion"].items():
         figures = (f"{row[key]:.3f}" for key in ("precision", "recall", "f1"))
-        table.add_row(escape(emotion), *figures, str(row["support"]))
-    console = Console()
+        table.add_row(printable(emotion), *figures, str(row["support"]))
+    console = terminal()
     console.print(table)
     figures = (
         f"{name} {metrics[key]:.4f}{_between(metrics, key)}"
         for name, key in (("accuracy", "accuracy"), ("UAR", "uar"), ("macro F1", "macro_f1"))
     )
-    console.print(f"[bold]{escape('   '.join(figures))}[/bold]", highlight=False, soft_wrap=True)
+    console.print("   ".join(figures), style="bold", soft_wrap=True)
     if "interval" in metrics:
-        console.print(escape(f"In brackets: {metrics['interval']['about']}."), highlight=False)
+        console.print(f"In brackets: {metrics['interval']['about']}.")
 
 
 def _between(metrics: dict[str, Any], key: str) -> str:
@@ -98,13 +100,11 @@ def _between(metrics: dict[str, Any], key: str) -> str:
 
 def print_groups(metrics: dict[str, Any]) -> None:
     """Print between what the UAR of single speakers, and of the sexes, lies."""
-    import typer
-
     for column, plural in (("speaker", "speakers"), ("sex", "sexes")):
         scores = metrics[f"by_{column}"]
         if scores and len(scores["groups"]) > 1:
             worst, best = scores["groups"][0], scores["groups"][-1]
-            typer.echo(
+            say(
                 f"{len(scores['groups'])} {plural}: UAR from {worst['uar']:.3f} ({worst['name']}, "
                 f"{worst['n_clips']} clips) to {best['uar']:.3f} ({best['name']}, "
                 f"{best['n_clips']} clips), standard deviation {scores['sd']:.3f}."
@@ -113,7 +113,6 @@ def print_groups(metrics: dict[str, Any]) -> None:
 
 def print_stress(stress: dict[str, Any]) -> None:
     """Print a table of what degraded clips do to the answers."""
-    from rich.console import Console
     from rich.table import Table
 
     table = Table("recording", header_style="bold")
@@ -121,8 +120,11 @@ def print_stress(stress: dict[str, Any]) -> None:
         table.add_column(name, justify="right")
     for row in stress["conditions"]:
         table.add_row(
-            row["name"], f"{row['accuracy']:.3f}", f"{row['uar']:.3f}", f"{row['changed']:.1%}"
+            printable(row["name"]),
+            f"{row['accuracy']:.3f}",
+            f"{row['uar']:.3f}",
+            f"{row['changed']:.1%}",
         )
-    Console().print(table)
+    terminal().print(table)
     seen = "all seen" if stress["seen_in_training"] else "none of them seen"
-    Console().print(f"{stress['n_clips']} clips, {seen} in training.", highlight=False)
+    say(f"{stress['n_clips']} clips, {seen} in training.")
