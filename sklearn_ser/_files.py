@@ -9,15 +9,17 @@ import os
 import re
 import stat
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from numbers import Real
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from sklearn_ser.exceptions import OptionError, OutputError, SerError
 
 __all__ = [
     "locked",
+    "nan_to_none",
     "open_to_append",
     "printable",
     "printable_json",
@@ -242,3 +244,22 @@ def printable_json(text: str) -> str:
     return _UNPRINTABLE.sub(
         lambda match: match[0] if match[0] == "\n" else f"\\u{ord(match[0]):04x}", text
     )
+
+
+def nan_to_none(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a mapping with None for NaN, at any depth of mappings: JSON knows no NaN.
+
+    Examples
+    --------
+    >>> from sklearn_ser._files import nan_to_none
+    >>> nan_to_none({"confidence": float("nan"), "probabilities": {"sad": 0.5}})
+    {'confidence': None, 'probabilities': {'sad': 0.5}}
+    """
+    return {
+        str(name): nan_to_none(value)
+        if isinstance(value, Mapping)
+        else None
+        if isinstance(value, Real) and value != value
+        else value
+        for name, value in values.items()
+    }

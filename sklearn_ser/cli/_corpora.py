@@ -169,7 +169,9 @@ def _show(summary: dict[str, Any]) -> None:
 
 def _plain(row: dict[Any, Any]) -> dict[str, Any]:
     """Take a row of a table for what it says: what is missing is None, a count is whole."""
-    plain = {str(name): None if value != value else value for name, value in row.items()}
+    from sklearn_ser._files import nan_to_none
+
+    plain = nan_to_none(row)
     full = plain["clips_in_full"]
     return {**plain, "clips_in_full": None if full is None else int(full)}
 

@@ -109,19 +109,22 @@ def _view(emotions: list[str], *, jsonl: bool, quiet: bool):
 
 
 def _json_line(event) -> str:
-    from dataclasses import asdict
-
     from sklearn_ser.inference.rows import as_json_line
 
-    return as_json_line(asdict(event))
+    return as_json_line(event.as_json())
 
 
 def _plain_line(event) -> str:
+    from sklearn_ser.inference.predictor import percent
+
     warning = f"  [{event.warning}]" if event.warning else ""
     if event.error is not None:
-        return f"{event.start:8.2f} {event.end:8.2f}  {printable(event.error)}\n"
-    said = f"{event.emotion} {event.confidence:.0%}" if event.speech else "silence"
-    return printable(f"{event.start:8.2f} {event.end:8.2f}  {said}{warning}") + "\n"
+        text = event.error
+    elif not event.speech:
+        text = f"no speech{warning}"
+    else:
+        text = f"{event.emotion} {percent(event.confidence)}{warning}"
+    return printable(f"{event.start:8.2f} {event.end:8.2f}  {text}") + "\n"
 
 
 class _Lines:
@@ -162,21 +165,24 @@ class _Bars:
 
 
 def draw_bars(emotions: list[str], event):
-    """Return the bars of an event, as rich shows them."""
+    """Return the smoothed probabilities of an event as bars, with their emotion above."""
     from rich.progress_bar import ProgressBar
     from rich.table import Table
 
-    said = event.smoothed if event.error is None else event.error
-    grid = Table(title=f"{event.end:.1f} s   {said}", show_header=False, box=None)
+    from sklearn_ser.inference.predictor import percent
+
+    shown = event.speech and event.error is None
+    title = event.smoothed if shown else event.error or "no speech"
+    grid = Table(title=f"{event.end:.1f} s   {title}", show_header=False, box=None)
     grid.title_justify = "left"
     grid.add_column(min_width=max(map(len, emotions)))
     grid.add_column(width=40)
     grid.add_column(justify="right")
     for emotion in emotions:
-        value = event.probabilities[emotion] if event.speech and event.error is None else 0.0
+        value = event.smoothed_probabilities[emotion] if shown else 0.0
         style = "bold" if emotion == event.smoothed else ""
         bar = ProgressBar(total=1, completed=value, complete_style="cyan", finished_style="cyan")
-        grid.add_row(emotion, bar, f"{value:.0%}", style=style)
+        grid.add_row(emotion, bar, percent(value) if shown else "-", style=style)
     if event.warning:
         grid.caption = event.warning
     return grid

@@ -14,6 +14,7 @@ from sklearn_ser.cli._app import notice, print_json
 from sklearn_ser.exceptions import OptionError
 
 LISTED_ERRORS = 20  # more are in the rows, and only counted here
+NO_SPEECH = "no speech"  # what a person reads in place of the label "silence"
 
 
 @dataclass(frozen=True)
@@ -144,7 +145,7 @@ class Table:
 
     def __init__(self, columns: Sequence[str], sources: Sequence[str]):
         self.probabilities = [name for name in columns if name.startswith("p_")]
-        names = [*(name[2:] for name in self.probabilities), "emotion", "silence"]
+        names = [*(name[2:] for name in self.probabilities), "emotion", NO_SPEECH]
         self.emotion_width = max(map(len, names))
         self.path_width = min(60, max(map(len, sources)))
         self.windowed = "start" in columns
@@ -159,17 +160,21 @@ class Table:
         return printable(self._cells(row)) + "\n"
 
     def _cells(self, row: Mapping[str, Any]) -> str:
+        from sklearn_ser.inference.predictor import SILENCE, percent
+
         start = f"{row['path']:{self.path_width}}  "
         if row["error"] is not None:
             return f"{start}{'-':{self.emotion_width}}     -  not read: {_reason(row)}"
         if self.windowed:
             start += f"{row['start']:9.2f} {row['end']:9.2f}  "
+        warning = f"  [{row['warning']}]" if row["warning"] else ""
+        if row["emotion"] == SILENCE:
+            return f"{start}{NO_SPEECH:{self.emotion_width}}     -{warning}"
         ranked = sorted(self.probabilities, key=lambda name: -row[name])
         rest = [name for name in ranked if name[2:] != row["emotion"]][:2]
-        then = ", ".join(f"{name[2:]} {row[name]:.0%}" for name in rest)
-        sure = f"{row['confidence']:4.0%}" if row["emotion"] != "silence" else "   -"
-        warning = f"  [{row['warning']}]" if row["warning"] else ""
-        return f"{start}{row['emotion']:{self.emotion_width}}  {sure}  {then}{warning}"
+        then = ", ".join(f"{name[2:]} {percent(row[name])}" for name in rest)
+        sure = percent(row["confidence"])
+        return f"{start}{row['emotion']:{self.emotion_width}}  {sure:>4}  {then}{warning}"
 
 
 def _reason(row: Mapping[str, Any]) -> str:

@@ -23,12 +23,20 @@ from sklearn_ser.exceptions import OptionError
 from sklearn_ser.features import SpeakerNormalizer
 from sklearn_ser.features._extraction import one_blas_thread
 from sklearn_ser.features.quality import Judge, TrainingRange, split_quality, with_quality
-from sklearn_ser.persistence import load_pipeline
-from sklearn_ser.persistence.card import read_card
+from sklearn_ser.persistence import ModelFile, load_pipeline, read_model
 
-__all__ = ["UNSURE", "Prediction", "Predictor", "load_predictor", "predict_table"]
+__all__ = [
+    "SILENCE",
+    "UNSURE",
+    "Prediction",
+    "Predictor",
+    "load_predictor",
+    "percent",
+    "predict_table",
+]
 
 UNSURE = "unsure"  # the emotion of a clip whose confidence is below what was asked for
+SILENCE = "silence"  # the emotion of a clip without speech
 
 SOURCES_AT_ONCE = 2048  # that many are handed to the workers together
 
@@ -193,8 +201,20 @@ class Predictor:
         }
 
 
+def percent(probability: float) -> str:
+    """Return a probability in percent, which says 100% of certainty alone.
+
+    Examples
+    --------
+    >>> from sklearn_ser.inference.predictor import percent
+    >>> percent(0.984), percent(0.9996), percent(1.0)
+    ('98%', '>99%', '100%')
+    """
+    return ">99%" if 0.995 <= probability < 1 else f"{probability:.0%}"
+
+
 def load_predictor(
-    model: str | os.PathLike,
+    model: str | os.PathLike | ModelFile,
     *,
     trust: bool = False,
     abstain_below: float = 0.0,
@@ -204,8 +224,8 @@ def load_predictor(
 
     Parameters
     ----------
-    model : str or Path
-        A run's folder or a model file.
+    model : str, Path or ModelFile
+        A run's folder or a model file, or what `read_model` has read of it.
     trust : bool, default=False
         Whether to load a joblib file that was not written here by this user.
     abstain_below : float, default=0.0
@@ -222,14 +242,14 @@ def load_predictor(
     ModelError
         If the model cannot be loaded or is not trusted.
     """
-    card = read_card(model)
+    model = read_model(model)
     predictor = Predictor(
         load_pipeline(model, trust=trust),
-        TrainingRange.from_card(card),
+        TrainingRange.from_card(model.card),
         abstain_below=abstain_below,
         n_jobs=n_jobs,
     )
-    predictor.card = card
+    predictor.card = model.card
     return predictor
 
 

@@ -88,9 +88,9 @@ class RecordingReader:
             "end": item.end,
             "emotion": item.emotion,
             "confidence": item.confidence,
-            "error": None,
+            "error": item.error,
             **{f"p_{name}": value for name, value in item.probabilities.items()},
         }
         if isinstance(item, EmotionEvent):
-            row |= {"error": item.error, "speech": item.speech, "smoothed": item.smoothed}
+            row |= {"speech": item.speech, "smoothed": item.smoothed}
         return row | {"warning": item.warning}

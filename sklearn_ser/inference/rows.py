@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from sklearn_ser._files import printable_json, write_atomically
+from sklearn_ser._files import nan_to_none, printable_json, write_atomically
 from sklearn_ser.exceptions import OptionError, OutputError
 
 __all__ = ["FORMATS", "RowFile", "as_csv", "as_json_line"]
@@ -38,8 +38,7 @@ def as_csv(values: Sequence[Any]) -> str:
 
 def as_json_line(row: Mapping[str, Any]) -> str:
     """Return a row as a line of JSON; NaN is null."""
-    plain = {name: None if value != value else value for name, value in row.items()}
-    return printable_json(json.dumps(plain, ensure_ascii=False)) + "\n"
+    return printable_json(json.dumps(nan_to_none(row), ensure_ascii=False)) + "\n"
 
 
 class RowFile:

@@ -2,71 +2,92 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
-from sklearn_ser.inference.stream import SILENCE, EmotionEvent
+from sklearn_ser._files import nan_to_none
+from sklearn_ser.inference.stream import EmotionEvent
 
 __all__ = ["Segment", "SegmentMerger", "merge"]
+
+MOST_WARNINGS = 5  # of a segment; more would repeat the same in other words
 
 
 @dataclass
 class Segment:
     """A stretch of one emotion.
 
+    Its emotion is the most probable one in all of its windows' smoothed probabilities, and so in
+    their mean, too.
+
     Attributes
     ----------
     start, end : float
         In seconds. A window speaks for the time around its centre, half a hop to each side; the
         first and the last window speak for their outer ends as well.
-    emotion : str
-        The smoothed emotion of its windows, or `"silence"`.
+    emotion : str or None
+        The smoothed emotion of its windows, or `"silence"`; None where there was an error.
     n_windows : int
     total : dict of str to float
-        The probabilities of its windows, summed.
+        The smoothed probabilities of its windows, summed.
     warnings : list of str
-        What was said of its windows, each once.
+        The warnings of its windows, each once.
+    error : str or None
+        Why there is no prediction of its windows.
     """
 
     start: float
     end: float
-    emotion: str
+    emotion: str | None
     n_windows: int = 0
     total: dict[str, float] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
+    error: str | None = None
 
     @property
     def probabilities(self) -> dict[str, float]:
-        """The mean probability of every emotion."""
+        """The mean smoothed probability of every emotion; NaN for silence and errors."""
         return {name: value / self.n_windows for name, value in self.total.items()}
 
     @property
     def confidence(self) -> float:
-        """The mean probability of the segment's emotion; NaN for silence."""
-        return self.probabilities.get(self.emotion, np.nan)
+        """The greatest of the probabilities; NaN for silence and errors."""
+        return max(self.probabilities.values(), default=np.nan)
 
     @property
     def warning(self) -> str | None:
-        """What was said of its windows."""
+        """The warnings of its windows."""
         return " | ".join(self.warnings) or None
 
     def add(self, event: EmotionEvent) -> None:
         """Take in a window."""
         self.end = event.end
         self.n_windows += 1
-        for name, value in event.probabilities.items():
+        for name, value in event.smoothed_probabilities.items():
             self.total[name] = self.total.get(name, 0.0) + value
         warning = (event.warning or "").split(" (")[0]  # without the figures of the one window
-        if warning and warning not in self.warnings and len(self.warnings) < 5:
+        if warning and warning not in self.warnings and len(self.warnings) < MOST_WARNINGS:
             self.warnings.append(warning)
+
+    def as_json(self) -> dict[str, Any]:
+        """Return all of it as JSON has it, with None for NaN."""
+        names = ("start", "end", "emotion", "confidence", "probabilities", "warning", "error")
+        return nan_to_none({name: getattr(self, name) for name in names})
 
 
 class SegmentMerger:
-    """Merges the events of a stream as they come."""
+    """Merges the events of a stream as they come.
+
+    Attributes
+    ----------
+    current : Segment or None
+        The segment that the next event goes on with or ends.
+    """
 
     def __init__(self) -> None:
-        self._open: Segment | None = None
-        self._centre = 0.0
+        self.current: Segment | None = None
+        self._centre = 0.0  # of the latest window, in seconds
 
     def push(self, event: EmotionEvent) -> list[Segment]:
         """Take in an event, and return the segment that it ends, if it does.
@@ -79,23 +100,22 @@ class SegmentMerger:
         -------
         segments : list of at most one Segment
         """
-        emotion = event.smoothed if event.error is None else SILENCE
         centre = (event.start + event.end) / 2
         ended = []
-        if self._open is not None and self._open.emotion != emotion:
-            self._open.end = (self._centre + centre) / 2
-            ended = [self._open]
-            self._open = Segment(self._open.end, event.end, emotion)
-        elif self._open is None:
-            self._open = Segment(event.start, event.end, emotion)
-        self._open.add(event)
+        start = event.start
+        if self.current is not None and self.current.emotion != event.smoothed:
+            self.current.end = start = (self._centre + centre) / 2
+            ended = [self.current]
+        if self.current is None or ended:
+            self.current = Segment(start, event.end, event.smoothed, error=event.error)
+        self.current.add(event)
         self._centre = centre
         return ended
 
     def finish(self) -> list[Segment]:
         """Return the last segment, if there is one."""
-        last = [] if self._open is None else [self._open]
-        self._open = None
+        last = [] if self.current is None else [self.current]
+        self.current = None
         return last
 
 

@@ -1,51 +1,53 @@
 """Emotion over time: windows cut from a waveform that may come in pieces and never end.
 
 One path serves a file, a microphone and a socket. Samples are resampled as they come, windows are
-cut after that, and each is answered exactly as `predict` answers those samples.
+cut after that, and the prediction of each is exactly that of `predict` for those samples.
 """
 
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 from sklearn.pipeline import Pipeline
 
+from sklearn_ser._files import nan_to_none
 from sklearn_ser.audio.blocks import StreamResampler, iter_blocks
 from sklearn_ser.audio.decoding import AudioSettings, check_finite, check_waveform
 from sklearn_ser.exceptions import OptionError
 from sklearn_ser.features.quality import TrainingRange
-from sklearn_ser.inference.predictor import Prediction, Predictor
+from sklearn_ser.inference.predictor import SILENCE, Prediction, Predictor
 from sklearn_ser.inference.voice_activity import make_detector
 
 __all__ = ["EmotionEvent", "EmotionStream"]
 
-SILENCE = "silence"  # the smoothed emotion of a window without speech
-
 
 @dataclass(frozen=True)
 class EmotionEvent:
-    """What one window sounds like.
+    """The prediction of one window, by itself and together with the windows before it.
 
     Attributes
     ----------
     start, end : float
         The window, in seconds: the samples from `round(start * sr)` to `round(end * sr)`.
-    emotion : str
-        The most probable emotion, or `"unsure"` below the stream's `abstain_below`.
+    emotion : str or None
+        The most probable emotion, `"unsure"` below the stream's `abstain_below`, `"silence"` where
+        there is no speech, or None where there is an error.
     confidence : float
-        Its probability.
+        The greatest probability; NaN where there is no speech or an error.
     probabilities : dict of str to float
         The probability of every emotion.
     speech : bool
         Whether there is speech in the window.
-    smoothed : str
-        The emotion of the mean probabilities of the last windows with speech, or `"silence"`.
+    smoothed : str or None
+        The most probable emotion of `smoothed_probabilities`; otherwise as `emotion`.
+    smoothed_probabilities : dict of str to float
+        The mean probabilities of the last windows with speech; NaN where there is none in this.
     warning : str or None
         In what the window is unlike the clips the pipeline was trained with.
     error : str or None
-        Why there is no answer, such as a window too short for the features.
+        Why there is no prediction, such as a window too short for the features.
     """
 
     start: float
@@ -54,13 +56,23 @@ class EmotionEvent:
     confidence: float
     probabilities: dict[str, float]
     speech: bool
-    smoothed: str
+    smoothed: str | None
+    smoothed_probabilities: dict[str, float]
     warning: str | None = None
     error: str | None = None
 
+    @property
+    def smoothed_confidence(self) -> float:
+        """The greatest of the smoothed probabilities; NaN where there is none."""
+        return max(self.smoothed_probabilities.values())
+
+    def as_json(self) -> dict[str, Any]:
+        """Return all of it as JSON has it, with None for NaN."""
+        return nan_to_none({**asdict(self), "smoothed_confidence": self.smoothed_confidence})
+
 
 class EmotionStream:
-    """Answers a stream of samples with the emotion of each window.
+    """Predicts the emotion of each window of a stream of samples.
 
     Parameters
     ----------
@@ -83,7 +95,7 @@ class EmotionStream:
     training : TrainingRange, default=None
         What the pipeline's card says of its training clips, for warnings.
     abstain_below : float, default=0.0
-        Answer `"unsure"` where the greatest probability is lower.
+        Predict `"unsure"` where the greatest probability is lower.
     n_jobs : int, default=None
         How many batches of windows to work on at once, where many are pushed together.
 
@@ -175,8 +187,8 @@ class EmotionStream:
     def finish(self) -> list[EmotionEvent]:
         """Say that no more will come, and return the last events.
 
-        What is left at the end and does not fill a window has been heard in the window before; only
-        a recording that is shorter than one window is answered as it is.
+        What is left at the end and does not fill a window is part of the window before; only a
+        recording that is shorter than one window becomes a window as it is.
 
         Returns
         -------
@@ -184,7 +196,7 @@ class EmotionStream:
         """
         events = self._take(self._resample.finish())
         if not self._n_windows and len(self._kept):
-            events += self._answer([self._kept])
+            events += self._predict([self._kept])
         return events
 
     def listen_to(self, source: Any, settings: AudioSettings | None = None):
@@ -234,42 +246,50 @@ class EmotionStream:
         while start + self._length <= len(kept):
             windows.append(kept[start : start + self._length])
             start += self._step
-        events = self._answer(windows)
+        events = self._predict(windows)
         # Copied, so that the block it was part of can go. A hop may be longer than a window.
         dropped = min(self._n_windows * self._step - self._begin, len(kept))
         self._kept = kept[dropped:].copy()
         self._begin += dropped
         return events
 
-    def _answer(self, windows: list[np.ndarray]) -> list[EmotionEvent]:
+    def _predict(self, windows: list[np.ndarray]) -> list[EmotionEvent]:
         if not windows:
             return []
         events = []
-        for y, answer in zip(windows, self.predictor.iter_predictions(windows), strict=True):
+        for y, found in zip(windows, self.predictor.iter_predictions(windows), strict=True):
             start = self._n_windows * self._step
             self._n_windows += 1
-            events.append(self._tell(y, answer, start / self.sr, (start + len(y)) / self.sr))
+            events.append(self._make_event(y, found, start / self.sr, (start + len(y)) / self.sr))
         return events
 
-    def _tell(self, y: np.ndarray, answer: Prediction, start: float, end: float) -> EmotionEvent:
+    def _make_event(
+        self, y: np.ndarray, found: Prediction, start: float, end: float
+    ) -> EmotionEvent:
         speech = self._detect(y)
-        smoothed = SILENCE
-        if not speech or answer.emotion is None:
+        if found.error is None and not speech:
+            found = found._replace(emotion=SILENCE, confidence=np.nan)
+        if not speech or found.error is not None:
             self._recent.clear()
+            smoothed = found._replace(probabilities=np.full(len(self.predictor.emotions), np.nan))
         else:
-            self._recent.append(answer.probabilities)
-            smoothed = str(self.predictor.decide(np.mean(self._recent, axis=0)).emotion)
+            self._recent.append(found.probabilities)
+            smoothed = self.predictor.decide(np.mean(self._recent, axis=0))
         return EmotionEvent(
             start,
             end,
-            answer.emotion,
-            answer.confidence,
-            dict(zip(self.predictor.emotions, answer.probabilities.tolist(), strict=True)),
+            found.emotion,
+            found.confidence,
+            self._named(found.probabilities),
             speech,
-            smoothed,
-            answer.warning,
-            answer.error,
+            smoothed.emotion,
+            self._named(smoothed.probabilities),
+            found.warning,
+            found.error,
         )
+
+    def _named(self, probabilities: np.ndarray) -> dict[str, float]:
+        return dict(zip(self.predictor.emotions, probabilities.tolist(), strict=True))
 
 
 def check_windows(window: float, hop: float, sr: int) -> tuple[int, int]:

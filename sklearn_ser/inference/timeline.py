@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
+from sklearn_ser.inference.predictor import SILENCE
 from sklearn_ser.inference.segments import Segment
-from sklearn_ser.inference.stream import SILENCE
 
 __all__ = ["Envelope", "draw_timeline"]
 
@@ -82,7 +82,7 @@ def draw_timeline(envelope: Envelope, segments: Sequence[Segment], path: Path, t
     """
     from matplotlib.figure import Figure
 
-    emotions = sorted({segment.emotion for segment in segments} - {SILENCE})
+    emotions = sorted({s.emotion for s in segments if s.emotion not in (SILENCE, None)})
     figure = Figure(figsize=(12, 3 + 0.35 * max(1, len(emotions))), layout="constrained")
     ratios = [2.5, 0.35 * max(1, len(emotions)) + 0.3]
     wave, lanes = figure.subplots(2, 1, sharex=True, height_ratios=ratios)

@@ -10,10 +10,10 @@ import numpy as np
 
 from sklearn_ser.exceptions import SerError
 from sklearn_ser.inference import Predictor
-from sklearn_ser.inference.stream import EmotionStream
+from sklearn_ser.inference.segments import SegmentMerger
+from sklearn_ser.inference.stream import EmotionEvent, EmotionStream
 from sklearn_ser.server.guard import same_token
 from sklearn_ser.server.limits import Limits
-from sklearn_ser.server.worker import as_json
 
 __all__ = ["check_windows", "converse"]
 
@@ -61,6 +61,7 @@ async def converse(
         await socket.close(POLICY, _short(str(error)))
         return
     await socket.send_json({"type": "ready", "rate": stream.rate, "emotions": predictor.emotions})
+    merger = SegmentMerger()
     loop = asyncio.get_running_loop()
     began, pushed, rest = time.monotonic(), 0.0, b""
     kind, scale = ENCODINGS[encoding]
@@ -69,7 +70,7 @@ async def converse(
         message = await _receive(socket)
         if message.get("text") == "end":
             for event in await loop.run_in_executor(executor, stream.finish):
-                await socket.send_json({"type": "event", **as_json(event)})
+                await socket.send_json(_event_message(event, merger))
             await socket.send_json({"type": "end", "seconds": stream.seconds})
             await socket.close(DONE)
             return
@@ -83,7 +84,7 @@ async def converse(
             await socket.close(POLICY, _short(str(error)))
             return
         for event in events:
-            await socket.send_json({"type": "event", **as_json(event)})
+            await socket.send_json(_event_message(event, merger))
         pushed += len(samples) / stream.rate
         elapsed = time.monotonic() - began
         if max(pushed, elapsed) > limits.stream_seconds:
@@ -91,6 +92,13 @@ async def converse(
             return
         if (ahead := pushed - elapsed - limits.ahead_seconds) > 0:
             await asyncio.sleep(min(ahead, IDLE_SECONDS))
+
+
+def _event_message(event: EmotionEvent, merger: SegmentMerger) -> dict[str, Any]:
+    """Return an event, with the segment it has ended, if it has, and the one it belongs to."""
+    segments = [*merger.push(event), merger.current]
+    changed = [segment.as_json() for segment in segments if segment is not None]
+    return {"type": "event", **event.as_json(), "segments": changed}
 
 
 def _begin(

@@ -13,7 +13,7 @@ from sklearn_ser.audio.decoding import AudioSettings, open_source
 from sklearn_ser.exceptions import AudioError
 from sklearn_ser.inference import load_predictor
 from sklearn_ser.inference.segments import SegmentMerger
-from sklearn_ser.inference.stream import EmotionEvent, EmotionStream, settings_of
+from sklearn_ser.inference.stream import EmotionStream, settings_of
 from sklearn_ser.server.limits import Limits
 
 __all__ = ["answer", "start"]
@@ -113,39 +113,10 @@ def _over_time(stream: EmotionStream, data: bytes, settings: AudioSettings) -> d
     merger, windows, segments = SegmentMerger(), [], []
     for events in stream.listen_to(Upload(data), settings):
         for event in events:
-            windows.append(as_json(event))
+            windows.append(event.as_json())
             segments += merger.push(event)
     segments += merger.finish()
     return {
         "windows": windows,
-        "segments": [
-            {
-                "start": segment.start,
-                "end": segment.end,
-                "emotion": segment.emotion,
-                "confidence": finite(segment.confidence),
-                "warning": segment.warning,
-            }
-            for segment in segments
-        ],
+        "segments": [segment.as_json() for segment in segments],
     }
-
-
-def as_json(event: EmotionEvent) -> dict[str, Any]:
-    """Return an event as JSON has it, with null for what is no number."""
-    return {
-        "start": event.start,
-        "end": event.end,
-        "emotion": event.emotion,
-        "confidence": finite(event.confidence),
-        "probabilities": {name: finite(value) for name, value in event.probabilities.items()},
-        "speech": event.speech,
-        "smoothed": event.smoothed,
-        "warning": event.warning,
-        "error": event.error,
-    }
-
-
-def finite(value: float) -> float | None:
-    """Return a number, or None for NaN."""
-    return value if value == value else None

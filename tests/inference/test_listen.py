@@ -19,6 +19,7 @@ from sklearn_ser import EmotionStream, load_pipeline
 from sklearn_ser.cli._listen import draw_bars
 from sklearn_ser.exceptions import AudioError
 from sklearn_ser.inference import live
+from sklearn_ser.inference.predictor import percent
 from tests.conftest import SR, run, voice
 
 pytestmark = pytest.mark.usefixtures("mine")
@@ -46,10 +47,15 @@ def test_a_file_is_played_at_its_own_speed(model, tmp_path):
     assert [t["probabilities"] for t in told] == [e.probabilities for e in events]
     assert "5 windows in 1.5 s of audio" in err
     assert "From the last sample to the answer" in err
+    rows = json.loads(run("predict", model, path, *how[4:], "--json")[0])["rows"]
+    for name in ("start", "end", "emotion", "confidence", "speech", "smoothed", "warning"):
+        assert [t[name] for t in told] == [row[name] for row in rows]
     figures = json.loads(run(*how, "--json")[0])
     assert figures["windows"] == 5
     assert 0 < figures["latency_ms"]["p50"] <= figures["latency_ms"]["max"]
-    assert "angry" in run(*how)[0] or "sad" in run(*how)[0]
+    line = run(*how)[0].splitlines()[0]
+    sure = percent(events[0].confidence)
+    assert line == f"    0.00     0.50  {events[0].emotion} {sure}"
 
 
 def test_a_pipe(model):
@@ -178,9 +184,9 @@ def test_bars(model):
         console.print(draw_bars(emotions, events[-1]))
     text = shown.get()
     assert "2.0 s   sad" in text
-    assert "6.0 s   silence" in text
+    assert "6.0 s   no speech" in text
     assert "silent" in text
-    assert text.count("%") == 6
+    assert text.count("%") == 3
 
 
 def test_an_error_of_the_reader_is_passed_on():
