@@ -162,10 +162,8 @@ def _load_part(part: str) -> pd.DataFrame:
             "a CSV with the columns path and emotion."
         )
     listing = list_folder(path)
-    for reader in readers().values():
-        if listing.is_corpus(reader):
-            return _read(reader, path)
-    return read_folder(listing)
+    reader = listing.find_corpus(readers().values())
+    return read_folder(listing) if reader is None else _read(reader, path)
 
 
 def _exists(text: str) -> bool:

@@ -3,7 +3,7 @@
 import filecmp
 import os
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
@@ -34,9 +34,17 @@ class Listing:
     videos: list[Path] = field(default_factory=list)
     unreadable: list[Path] = field(default_factory=list)
 
-    def is_corpus(self, reader: Reader) -> bool:
-        """Say whether most of the audio files are named as those of the corpus are."""
-        return 2 * sum(reader.read_name(path) is not None for path in self.audio) > len(self.audio)
+    def find_corpus(self, readers: Iterable[Reader]) -> Reader | None:
+        """Return the corpus that names the most of the audio files, if it names more than half.
+
+        Names of BanglaSER are also names of RAVDESS, and the other way round, but not all of them.
+        """
+        best, most = None, len(self.audio) / 2
+        for reader in readers:
+            named = sum(reader.read_name(path) is not None for path in self.audio)
+            if named > most:
+                best, most = reader, named
+        return best
 
 
 def absolute(path: str | Path) -> Path:

@@ -7,12 +7,29 @@ import warnings
 from importlib.metadata import entry_points
 from pathlib import Path
 
-from sklearn_ser.corpora import crema_d, emodb, ravdess, savee, synthetic, tess
+from sklearn_ser.corpora import (
+    ased,
+    banglaser,
+    baved,
+    crema_d,
+    emodb,
+    nemo,
+    ravdess,
+    savee,
+    synthetic,
+    tess,
+    turevdb,
+    urdu,
+)
 from sklearn_ser.corpora._listing import absolute
 from sklearn_ser.corpora.base import Reader
 from sklearn_ser.exceptions import CorpusError, CorpusWarning
 
-BUILT_IN = tuple(module.READER for module in (tess, ravdess, emodb, savee, crema_d, synthetic))
+_MODULES = (
+    *(tess, ravdess, emodb, savee, crema_d, nemo, banglaser, ased, turevdb, urdu, baved),
+    synthetic,
+)
+BUILT_IN = tuple(module.READER for module in _MODULES)
 ENTRY_POINTS = "sklearn_ser.corpora"
 
 

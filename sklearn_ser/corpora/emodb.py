@@ -64,7 +64,7 @@ READER = Reader(
         "database of German emotional speech. Interspeech 2005, 1517-1520. "
         "doi:10.21437/Interspeech.2005-446"
     ),
-    licence="not stated with the recordings; made for research: see the homepage",
+    licence="CC BY 4.0 (EmoDB 2.0); CC0 1.0 as published in audb: name its authors either way",
     homepage="http://emodb.bilderbar.info",
     example="03a01Fa.wav",
     parse=parse,

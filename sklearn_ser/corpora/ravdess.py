@@ -22,7 +22,7 @@ from pathlib import Path
 
 from sklearn_ser.corpora.base import Download, Reader
 
-_NAME = re.compile(r"03-01-(0[1-8])-(0[12])-(0[12])-0[12]-(\d\d)")
+_NAME = re.compile(r"03-01-(0[1-8])-(0[12])-(0[12])-0[12]-(0[1-9]|1\d|2[0-4])")
 _LABELS = {
     "01": "neutral",
     "02": "calm",

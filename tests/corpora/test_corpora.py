@@ -11,6 +11,9 @@ from sklearn_ser.corpora import (
     COLUMNS,
     EMOTIONS,
     Reader,
+    ased,
+    banglaser,
+    baved,
     canonical_emotion,
     crema_d,
     data_home,
@@ -19,10 +22,13 @@ from sklearn_ser.corpora import (
     list_corpora,
     load_corpus,
     load_data,
+    nemo,
     ravdess,
     savee,
     summarise,
     tess,
+    turevdb,
+    urdu,
 )
 from sklearn_ser.corpora import _data as corpora_data
 from sklearn_ser.corpora import _registry as registry
@@ -111,6 +117,17 @@ FIELDS = ("label", "speaker", "sex", "text", "intensity")
         (crema_d, "1001_DFA_ANG_XX.wav", ("ANG", "1001", "male", "DFA", None)),
         (crema_d, "1091_IEO_SAD_LO.wav", ("SAD", "1091", "female", "IEO", "low")),
         (crema_d, "1040_ITH_SAD_X.wav", ("SAD", "1040", "male", "ITH", None)),
+        (nemo, "EB0_anger_12.wav", ("anger", "EB0", "female", "12", None)),
+        (nemo, "samples/KS0_surprised_3.wav", ("surprised", "KS0", "male", "3", None)),
+        (nemo, "ZZ0_neutral_90.wav", ("neutral", "ZZ0", None, "90", None)),
+        (banglaser, "03-01-03-01-02-01-15.wav", ("angry", "15", None, "02", "normal")),
+        (banglaser, "03-01-05-02-01-03-34.wav", ("neutral", "34", None, "01", "strong")),
+        (ased, "a1-02-03-01-17.wav", ("angry", "17", "female", "02", None)),
+        (ased, "S4-05-01-02-65.wav", ("sad", "65", "male", "s05", None)),
+        (turevdb, "Angry/1157_kz_ağaç.wav", ("angry", "1157", None, "ağaç", None)),
+        (turevdb, "1984_hl_kal.wav", ("sad", "1984", None, "kal", None)),
+        (urdu, "Angry/SM1_F10_A010.wav", ("angry", "SM1", "male", None, None)),
+        (urdu, "Sad/SF11_F1_S099.wav", ("sad", "SF11", "female", None, None)),
     ],
 )
 def test_file_names(reader, name, expected):
@@ -148,10 +165,44 @@ def test_file_names(reader, name, expected):
         (crema_d, "1001_DFA_CAL_XX.wav"),
         (crema_d, "1001_DFA_ANG_XX.mp3"),
         (crema_d, "1001_DFA_ANG.wav"),
+        (nemo, "EB0_joy_12.wav"),
+        (banglaser, "03-01-06-01-02-01-15.wav"),
+        (banglaser, "03-01-03-01-02-01-35.wav"),
+        (ased, "x1-02-03-01-17.wav"),
+        (turevdb, "1157_xx_ağaç.wav"),
+        (urdu, "SX1_F10_A010.wav"),
+        (baved, "49-x-23-6-1-201.wav"),
+        (baved, "49-m-23-6-3-201.wav"),
     ],
 )
 def test_names_of_other_files(reader, name):
     assert reader.READER.read_name(Path(name)) is None
+
+
+def test_levels_of_baved_are_not_emotions():
+    levels = [baved.parse(Path(f"49-m-23-6-{level}-201.wav")) for level in range(3)]
+    assert [row["intensity"] for row in levels] == ["low", "middle", "high"]
+    assert {canonical_emotion(row["label"]) for row in levels}.isdisjoint(EMOTIONS)
+
+
+def test_banglaser_and_ravdess_are_told_apart(tmp_path):
+    """Their names have the same form, but not the same emotions and speakers."""
+    bangla = [f"03-01-0{e}-01-01-01-{s:02}.wav" for e in range(1, 6) for s in range(1, 35)]
+    ravdess_names = [f"03-01-0{e}-01-01-01-{s:02}.wav" for e in range(1, 9) for s in range(1, 25)]
+    for name, files in [("b", bangla), ("r", ravdess_names)]:
+        (tmp_path / name).mkdir()
+        for file in files:
+            (tmp_path / name / file).write_bytes(b"")
+    assert set(load_data(tmp_path / "b")["corpus"]) == {"banglaser"}
+    assert set(load_data(tmp_path / "r")["corpus"]) == {"ravdess"}
+
+
+@pytest.mark.real
+def test_real_nemo():
+    table = load_data(str(real_corpus("nemo")))
+    assert len(table) == 840
+    assert table["speaker"].nunique() == 5
+    assert set(table["emotion"].value_counts()) == {140}
 
 
 def test_women_of_crema_d():
@@ -324,7 +375,10 @@ def test_list_corpora(home):
     make(home / "TESS", *TESS, "nested/OAF_back_angry.wav", content="")
     make(home / "emodb", "readme.txt")
     table = list_corpora().set_index("name")
-    assert list(table.index) == ["tess", "ravdess", "emodb", "savee", "crema-d", "synthetic"]
+    assert list(table.index) == [
+        *("tess", "ravdess", "emodb", "savee", "crema-d", "nemo", "banglaser", "ased"),
+        *("turev-db", "urdu", "baved", "synthetic"),
+    ]
     assert table["here"].sum() == 1
     assert table.loc["tess", "clips"] == 4
     assert table.loc["tess", "clips_in_full"] == 2800
