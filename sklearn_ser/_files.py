@@ -20,9 +20,11 @@ from sklearn_ser.exceptions import OptionError, OutputError, SerError
 __all__ = [
     "locked",
     "nan_to_none",
+    "open_regular",
     "open_to_append",
     "printable",
     "printable_json",
+    "read_regular",
     "staged",
     "umask",
     "write_atomically",
@@ -124,6 +126,64 @@ def _open_regular(path: Path, flags: int) -> int:
         os.close(handle)
         raise OutputError(refusal)
     return handle
+
+
+def open_regular(path: str | os.PathLike, *, follow: bool = True) -> BinaryIO:
+    """Open a file to read it; whatever is no regular file is refused, without waiting for it.
+
+    A named pipe that nobody writes to would block, and a device might never end.
+
+    Parameters
+    ----------
+    path : str or Path
+    follow : bool, default=True
+        Whether the path may be a symbolic link.
+
+    Returns
+    -------
+    file : binary file
+
+    Raises
+    ------
+    OSError
+        If it cannot be opened or is no regular file, with a `strerror` for people.
+    """
+    flags = os.O_RDONLY | (0 if follow else getattr(os, "O_NOFOLLOW", 0))
+    for name in ("O_NONBLOCK", "O_NOCTTY", "O_CLOEXEC", "O_BINARY"):  # as far as there are any
+        flags |= getattr(os, name, 0)
+    try:
+        handle = os.open(path, flags)
+    except OSError as error:
+        if error.errno == errno.ENXIO:  # a socket
+            raise OSError(errno.EINVAL, _NOT_REGULAR, os.fspath(path)) from error
+        raise
+    mode = os.fstat(handle).st_mode
+    if stat.S_ISREG(mode):
+        return open(handle, "rb")
+    os.close(handle)
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(errno.EISDIR, "it is a folder", os.fspath(path))
+    raise OSError(errno.EINVAL, _NOT_REGULAR, os.fspath(path))
+
+
+_NOT_REGULAR = "it is a pipe, a socket or a device, not a file"
+
+
+def read_regular(path: str | os.PathLike, max_bytes: int, *, follow: bool = True) -> bytes:
+    """Return the bytes of a regular file that may have at most `max_bytes`, see `open_regular`.
+
+    Raises
+    ------
+    OSError
+        If it cannot be read, is no regular file, or is longer, with a `strerror` for people.
+    """
+    with open_regular(path, follow=follow) as file:
+        # The size may be a lie (as in /proc) or grow.
+        data = file.read(max_bytes + 1)
+    if len(data) > max_bytes:
+        reason = f"it is larger than {max_bytes / 1e6:g} MB"
+        raise OSError(errno.EFBIG, reason, os.fspath(path))
+    return data
 
 
 @contextmanager

@@ -2,10 +2,11 @@
 
 import multiprocessing
 import os
+import socket
 
 import pytest
 
-from sklearn_ser._files import locked, open_to_append
+from sklearn_ser._files import locked, open_regular, open_to_append, read_regular
 from sklearn_ser.exceptions import OptionError, OutputError
 
 
@@ -84,3 +85,38 @@ def test_lock_holds_between_processes_that_remove_it(tmp_path):
     for worker in workers:
         worker.join()
     assert (tmp_path / "count").read_text() == "600"
+
+
+@pytest.fixture
+def places(tmp_path):
+    """What a name may stand for, besides a file."""
+    (tmp_path / "file").write_bytes(b"12345")
+    (tmp_path / "link").symlink_to(tmp_path / "file")
+    (tmp_path / "folder").mkdir()
+    os.mkfifo(tmp_path / "pipe")
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(tmp_path / "socket"))
+        yield tmp_path
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("pipe", "it is a pipe"),
+        ("socket", "it is a pipe, a socket"),
+        ("folder", "it is a folder"),
+        ("/dev/zero", "a device"),
+    ],
+)
+def test_read_regular_refuses_other_kinds_at_once(places, name, reason):
+    with pytest.raises(OSError, match=reason):
+        read_regular(places / name, 100)
+
+
+def test_read_regular(places):
+    assert read_regular(places / "file", 5) == b"12345"
+    assert read_regular(places / "link", 5) == b"12345"
+    with pytest.raises(OSError, match="larger than 4e-06 MB"):
+        read_regular(places / "file", 4)
+    with pytest.raises(OSError, match="symbolic"):
+        open_regular(places / "link", follow=False)
