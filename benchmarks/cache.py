@@ -24,8 +24,8 @@ def measure_round(paths, y, folder, taken) -> None:
         return result
 
     pipeline = make_pipeline("svm", features__cache_dir=folder)
-    X, _ = measure("first", lambda: extract_features(pipeline, paths))
-    again, _ = measure("second", lambda: extract_features(pipeline, paths))
+    X, *_ = measure("first", lambda: extract_features(pipeline, paths))
+    again, *_ = measure("second", lambda: extract_features(pipeline, paths))
     assert np.array_equal(X, again)
     everything = np.arange(len(y))
     ours = measure(

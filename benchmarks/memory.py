@@ -12,7 +12,7 @@ from sklearn_ser.pipelines import extract_features, make_pipeline
 
 paths = load_data(sys.argv[1])["path"].tolist()
 paths = list(itertools.islice(itertools.cycle(paths), int(sys.argv[2])))
-X, failures = extract_features(make_pipeline("svm"), paths)
+X, *_, failures = extract_features(make_pipeline("svm"), paths)
 assert not failures
 peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # kB, on macOS bytes
 print(peak * (1 if sys.platform == "darwin" else 1024) - X.nbytes)

@@ -130,7 +130,7 @@ def write_features(clf, corpus, file):
     from sklearn_ser.pipelines import extract_features, make_pipeline
 
     pipeline = make_pipeline(clf, n_jobs=-1)
-    matrix, _ = extract_features(pipeline, corpus["path"].tolist())
+    matrix = extract_features(pipeline, corpus["path"].tolist())[0]
     parts = split_corpus(corpus, "random")
     scale = pipeline.named_steps["scale"].fit(matrix[parts.train])
     _, codes = np.unique(corpus["emotion"].to_numpy().astype(str), return_inverse=True)

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -47,12 +47,14 @@ from sklearn_ser.features import (
     VoiceQuality,
 )
 from sklearn_ser.features._extraction import Batch, gather
+from sklearn_ser.features.quality import Inspection, tabulate
 from sklearn_ser.features.sequences import SequenceTransformer
 
 __all__ = [
     "FEATURES",
     "FEATURE_SETS",
     "RECIPES",
+    "Extraction",
     "FeatureSet",
     "Recipe",
     "check_on_error",
@@ -360,12 +362,36 @@ def _look_up(name: str, table: Mapping[str, Any], kind: str) -> Any:
     return table[name]
 
 
+class Extraction(NamedTuple):
+    """What was extracted from some sources.
+
+    Attributes
+    ----------
+    X : ndarray of shape (n_clips - n_failures, ...), float32
+        The features of the clips that could be read, in order.
+    inspections : DataFrame of n_clips - n_failures rows
+        What the same reading of the same clips told of them, indexed by their position among the
+        sources: sha256 (of the bytes), samples_sha256 (of the mono samples, equal in whatever
+        container), frames and sampling_rate (as recorded), seconds, level, clipped, bandwidth and
+        loud (see `Quality`).
+    failures : dict of int to str
+        What is wrong with each other clip, by its position.
+    """
+
+    X: np.ndarray
+    inspections: pd.DataFrame
+    failures: dict[int, str]
+
+
 def extract_features(
     pipeline: Pipeline,
     sources: Sequence,
     on_batch: Callable[[int, int], None] | None = None,
-) -> tuple[np.ndarray, dict[int, str]]:
+) -> Extraction:
     """Compute the features of all sources, going on past those that cannot be read.
+
+    Each source is read once: its bytes are hashed, decoded and described in one pass. With a
+    feature cache that knows them nothing is decoded.
 
     Parameters
     ----------
@@ -378,22 +404,33 @@ def extract_features(
 
     Returns
     -------
-    X : ndarray of shape (n_clips - n_failures, ...), float32
-        The rows of the clips that could be read, in order.
-    failures : dict of int to str
-        What is wrong with each other clip, by its position.
+    extraction : Extraction
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_ser.pipelines import extract_features, make_pipeline
+    >>> noise = np.random.default_rng(0).normal(size=(2, 22050)) / 10
+    >>> X, inspections, failures = extract_features(make_pipeline("svm", "mfcc"), noise)
+    >>> X.shape, inspections["seconds"].tolist(), failures
+    ((2, 40), [1.0, 1.0], {})
     """
     clips = pipeline.named_steps["audio"].transform(sources)
+    inspections: dict[int, Inspection] = {}
 
-    def told() -> Iterator[Batch]:
+    def batches() -> Iterator[Batch]:
         done = 0
-        for batch in pipeline.named_steps["features"].iter_batches(clips):
+        for batch in pipeline.named_steps["features"].iter_batches(clips, inspect="all"):
             yield batch
+            for i, (row, one) in enumerate(zip(batch.rows, batch.inspections, strict=True)):
+                if row is not None and one is not None:
+                    inspections[done + i] = one
             done += len(batch.rows)
             if on_batch is not None:
                 on_batch(done, len(clips))
 
-    return gather(told(), len(clips))
+    X, failures = gather(batches(), len(clips))
+    return Extraction(X, tabulate(inspections), failures)
 
 
 def with_tail(pipeline: Pipeline, scale: BaseEstimator, clf: BaseEstimator) -> Pipeline:

@@ -127,7 +127,7 @@ def test_mistakes_are_named(how, words):
 
 def test_extraction_goes_on_past_bad_clips(corpus):
     told = []
-    X, failures = extract_features(
+    X, found, failures = extract_features(
         make_pipeline("svm", "mfcc"),
         [corpus["path"][0], "missing.wav", corpus["path"][1]],
         lambda done, total: told.append((done, total)),
@@ -135,3 +135,4 @@ def test_extraction_goes_on_past_bad_clips(corpus):
     assert X.shape == (2, 40)
     assert failures == {1: "missing.wav does not exist: check the path."}
     assert told == [(3, 3)]
+    assert found.index.tolist() == [0, 2]

@@ -55,7 +55,7 @@ def test_emodb_leave_one_speaker_out_is_the_published_figure(tmp_path):
     assert metrics["uar"] == pytest.approx(0.564, abs=0.02)
     assert metrics["interval"]["resampled"] == "speakers"
     corpus = load_corpus("emodb", real_corpus("emodb"))
-    X, failures = extract_features(make_pipeline("svm", n_jobs=2), corpus["path"].tolist())
+    X, _, failures = extract_features(make_pipeline("svm", n_jobs=2), corpus["path"].tolist())
     assert not failures
     # Ties in votes by confidence, as in whatever predicts by its probabilities.
     svc = plain_pipeline(StandardScaler(), SVC(C=10, break_ties=True))

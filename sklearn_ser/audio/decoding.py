@@ -23,6 +23,9 @@ __all__ = [
     "check_finite",
     "check_promise",
     "check_waveform",
+    "decode",
+    "fetch",
+    "finish",
     "load_audio",
     "name_of",
     "open_source",
@@ -123,6 +126,12 @@ def load_audio(
 
 def read_source(source: Any, settings: AudioSettings, name: str) -> np.ndarray:
     """Read one source as a mono waveform; `name` is what an error calls it."""
+    y, rate = decode(source, settings, name)
+    return finish(y, rate, settings, name)
+
+
+def decode(source: Any, settings: AudioSettings, name: str) -> tuple[np.ndarray, int]:
+    """Return the mono samples of a source, checked, and the rate they were recorded at."""
     if isinstance(source, np.ndarray | list | tuple):
         y, rate = check_waveform(source, name), settings.sr
         y = y[int(settings.offset * rate) :]
@@ -136,6 +145,11 @@ def read_source(source: Any, settings: AudioSettings, name: str) -> np.ndarray:
             raise AudioError(f"{name} ends before offset={settings.offset:g} s: lower it.")
         raise AudioError(f"{name} holds no samples: leave it out or record it again.")
     check_finite(y, name)
+    return y, rate
+
+
+def finish(y: np.ndarray, rate: int, settings: AudioSettings, name: str) -> np.ndarray:
+    """Return decoded samples resampled, and trimmed where that is asked for."""
     y = _resample(y, rate, settings, name)
     return y if settings.top_db is None else _trim(y, settings.top_db)
 
@@ -268,7 +282,7 @@ def _open(source: Any, name: str) -> Any:
             source.seek(0)
         return source
     if isinstance(source, str) and "://" in source:
-        return io.BytesIO(_fetch(source))
+        return io.BytesIO(fetch(source))
     if isinstance(source, str | os.PathLike):
         path = os.fspath(source)
         # A named pipe or a device would block or never end.
@@ -281,7 +295,8 @@ def _open(source: Any, name: str) -> Any:
     )
 
 
-def _fetch(url: str) -> bytes:
+def fetch(url: str) -> bytes:
+    """Return the bytes behind a URL."""
     try:
         import fsspec
     except ImportError as error:

@@ -4,31 +4,38 @@
 keeps nothing; `decoding.py` says how.
 """
 
-import hashlib
 import os
-import stat
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from numbers import Real
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
 
 from sklearn_ser._sklearn import at_least, one_of, positive, validate_params
+from sklearn_ser.audio.content import Content, read_content
 from sklearn_ser.audio.decoding import (
-    BLOCK,
     LOWEST_RATE,
     RESAMPY_TYPES,
     SOXR_TYPES,
     AudioSettings,
+    decode,
+    finish,
     load_audio,
     name_of,
-    read_source,
 )
 from sklearn_ser.exceptions import AudioError
 
-__all__ = ["AudioLoader", "Clips", "check_clips", "load_audio"]
+__all__ = ["AudioLoader", "Clips", "Decoded", "check_clips", "load_audio"]
+
+
+class Decoded(NamedTuple):
+    """One decoded clip."""
+
+    y: np.ndarray  # of shape (n_times,), float32, at the rate of the clips
+    native: np.ndarray  # its mono samples before they were resampled or trimmed
+    rate: int  # their sampling rate, in Hz; 0 where it is unknown
 
 
 class Clips:
@@ -68,7 +75,7 @@ class Clips:
 
     def __getitem__(self, key):
         if isinstance(key, int | np.integer):
-            return read_source(self.sources[key], self.settings, self.name(int(key)))
+            return self.decode(int(key)).y
         chosen = np.arange(len(self))[key]
         return Clips(
             [self.sources[i] for i in chosen],
@@ -80,30 +87,30 @@ class Clips:
     def __iter__(self) -> Iterator[np.ndarray]:
         return (self[i] for i in range(len(self)))
 
-    def checksum(self, i: int) -> bytes | None:
-        """Return a checksum of clip `i`, of its bytes and of how they are read.
+    def content(self, i: int) -> Content | None:
+        """Return what clip `i` holds, read once to be hashed and decoded; `None` if it cannot be.
 
-        `None` for what has no lasting content (a URL, an open file) or cannot be read.
+        Raises
+        ------
+        AudioError
+            If a URL cannot be fetched.
         """
-        source = self.sources[i]
-        checksum = hashlib.sha256(repr(self.settings).encode())
-        if isinstance(source, bytes | bytearray | memoryview):
-            checksum.update(source)
-        elif isinstance(source, np.ndarray):
-            checksum.update(f"{source.dtype} {source.shape}".encode())
-            checksum.update(np.ascontiguousarray(source).tobytes())
-        elif isinstance(source, str | os.PathLike):
-            try:
-                if not stat.S_ISREG(os.stat(source).st_mode):
-                    return None
-                with open(source, "rb", buffering=0) as file:
-                    while block := file.read(BLOCK):
-                        checksum.update(block)
-            except OSError:
-                return None
+        return read_content(self.sources[i])
+
+    def decode(self, i: int, content: Content | None = None) -> Decoded:
+        """Decode clip `i`, from its content where that has been read before.
+
+        Raises
+        ------
+        AudioError
+            If it cannot be read.
+        """
+        name = self.name(i)
+        if content is None:
+            native, rate = decode(self.sources[i], self.settings, name)
         else:
-            return None
-        return checksum.digest()
+            native, rate = content.decode(self.settings, name)
+        return Decoded(finish(native, rate, self.settings, name), native, rate)
 
     def name(self, i: int) -> str:
         """Return what an error calls clip `i`: its path, or its position."""

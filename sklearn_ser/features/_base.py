@@ -57,6 +57,10 @@ class ClipTransformer(TransformerMixin, BaseEstimator):
         """Return what decides the numbers beside parameters and code, such as a file's checksum."""
         return b""
 
+    def feature_shape(self) -> tuple[int, ...]:
+        """Return the shape of the features of one clip: (n_features,)."""
+        return (len(self.get_feature_names_out()),)
+
     def fit(self, X, y=None):
         """Check the parameters and X; nothing is learned and nothing is decoded.
 

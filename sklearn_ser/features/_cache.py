@@ -1,101 +1,100 @@
 """Features kept on disk, so that no clip is computed twice in the same setting.
 
-A row is keyed by what decides its numbers and by nothing else: the bytes of the audio, the settings
-of loader and transformer, and the code that computes. It holds plain numbers, never a pickle.
-SQLite keeps it whole through crashes and several processes at once.
+A row is keyed by what decides its features and by nothing else: the bytes of the audio, the
+settings of loader and transformer, and the code that computes. It holds plain values, never a
+pickle, and a checksum of itself: a row that the disk or anybody has changed counts as missing.
+SQLite keeps the file whole through crashes and several processes at once.
 """
 
 import hashlib
-import inspect
-import json
 import sqlite3
 import time
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, closing, contextmanager
-from functools import cache
-from importlib.metadata import PackageNotFoundError, version
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
 
-__all__ = ["FeatureCache"]
+__all__ = ["FeatureCache", "pack", "unpack"]
 
-FILE_NAME = "features-1.sqlite3"
+FILE_NAME = "features-2.sqlite3"
 
 _SECONDS_TO_WAIT = 60  # for another process that is writing
 _KEYS_AT_ONCE = 500  # SQLite of old allows 999 in a statement
+_CHECKSUM_BYTES = 16
+# The last is what SQLite says of our own words where the file's description of itself is damaged.
+_DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR)
 
 
 class FeatureCache:
-    """A folder of features, each under a key, limited in size.
+    """A folder of values, each under a key, limited in size.
 
-    Whatever goes wrong with it (a full disk, a damaged file, a folder that cannot be written) is a
-    warning: extraction goes on without it.
+    Whatever goes wrong with it (a full disk, a folder that cannot be written) is a warning:
+    extraction goes on without it. A damaged value is a missing one, and a file that is damaged as
+    a whole is started anew.
 
     Parameters
     ----------
     folder : str or Path
         Where to keep it; made if need be.
     max_bytes : int
-        How large its file may grow before the features that were not used for the longest time
-        are dropped.
+        How large its file may grow before the values that were not used for the longest time are
+        dropped.
 
     Examples
     --------
     >>> import tempfile
-    >>> import numpy as np
     >>> from sklearn_ser.features._cache import FeatureCache
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     cache = FeatureCache(folder, max_bytes=10**6)
-    ...     cache.put({b"key": np.ones(2, dtype=np.float32)})
+    ...     cache.put({b"key": b"value"})
     ...     cache.get([b"key", b"other"])
-    {b'key': array([1., 1.], dtype=float32)}
+    {b'key': b'value'}
     """
 
     def __init__(self, folder: str | Path, max_bytes: int):
         self.file = Path(folder) / FILE_NAME
         self.max_bytes = max_bytes
 
-    def get(self, keys: Sequence[bytes]) -> dict[bytes, np.ndarray]:
-        """Return the features under those of the keys that are there."""
-        try:
+    def get(self, keys: Sequence[bytes]) -> dict[bytes, bytes]:
+        """Return the values under those of the keys that are there and whole."""
+        with self._surviving():
             return self._get(keys)
-        except _TROUBLE as error:
-            self._warn(error)
-            return {}
+        return {}
 
-    def _get(self, keys: Sequence[bytes]) -> dict[bytes, np.ndarray]:
-        found: dict[bytes, np.ndarray] = {}
+    def _get(self, keys: Sequence[bytes]) -> dict[bytes, bytes]:
+        found: dict[bytes, bytes] = {}
         today, stale = _today(), []
         with self._connect() as connection, connection:
             for start in range(0, len(keys), _KEYS_AT_ONCE):
                 some = keys[start : start + _KEYS_AT_ONCE]
                 marks = ",".join("?" * len(some))
-                query = f"SELECT key, shape, data, used FROM features WHERE key IN ({marks})"
-                for key, shape, data, used in connection.execute(query, some):
-                    found[key] = np.frombuffer(data, np.float32).reshape(json.loads(shape))
-                    if used < today:
+                query = f"SELECT key, data, used FROM features WHERE key IN ({marks})"
+                for key, data, used in connection.execute(query, some):
+                    if not isinstance(data, bytes):
+                        continue
+                    value = data[_CHECKSUM_BYTES:]
+                    if data[:_CHECKSUM_BYTES] != _checksum(key, value):
+                        continue
+                    found[key] = value
+                    if used != today:
                         stale.append((today, key))
             # Written once a day and row at most, so that reading stays reading.
             connection.executemany("UPDATE features SET used = ? WHERE key = ?", stale)
         return found
 
-    def put(self, features: Mapping[bytes, np.ndarray]) -> None:
-        """Keep features, dropping the longest unused ones where there is no room."""
-        try:
-            self._put(features)
-        except _TROUBLE as error:
-            self._warn(error)
+    def put(self, values: Mapping[bytes, bytes]) -> None:
+        """Keep values, dropping the longest unused ones where there is no room."""
+        if values:
+            with self._surviving():
+                self._put(values)
 
-    def _put(self, features: Mapping[bytes, np.ndarray]) -> None:
+    def _put(self, values: Mapping[bytes, bytes]) -> None:
         today = _today()
-        rows = [
-            (key, json.dumps(values.shape), values.astype(np.float32).tobytes(), today)
-            for key, values in features.items()
-        ]
+        rows = [(key, _checksum(key, value) + value, today) for key, value in values.items()]
         with self._connect() as connection, connection:
-            connection.executemany("INSERT OR REPLACE INTO features VALUES (?, ?, ?, ?)", rows)
+            connection.executemany("INSERT OR REPLACE INTO features VALUES (?, ?, ?)", rows)
             while _bytes_in_use(connection) > self.max_bytes:
                 dropped = connection.execute(
                     "DELETE FROM features WHERE rowid IN (SELECT rowid FROM features ORDER BY "
@@ -111,35 +110,63 @@ class FeatureCache:
         The last to leave moves SQLite's log into the file, which takes as long as a batch.
         """
         with ExitStack() as held:
-            try:
+            with self._surviving():
                 held.enter_context(self._connect())
-            except _TROUBLE as error:
-                self._warn(error)
             yield
 
     @contextmanager
     def _connect(self) -> Iterator[sqlite3.Connection]:
         self.file.parent.mkdir(parents=True, exist_ok=True)
         with closing(sqlite3.connect(self.file, timeout=_SECONDS_TO_WAIT)) as connection:
+            connection.text_factory = bytes
+            # What the file says may come from anybody: nothing in it is to be run.
+            connection.execute("PRAGMA trusted_schema = OFF")
             # A log beside the file: readers never wait, and a killed writer leaves no trace.
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = NORMAL")
             connection.execute(
                 "CREATE TABLE IF NOT EXISTS features "
-                "(key BLOB UNIQUE NOT NULL, shape TEXT, data BLOB, used INTEGER)"
+                "(key BLOB UNIQUE NOT NULL, data BLOB, used INTEGER)"
             )
             yield connection
 
-    def _warn(self, error: Exception) -> None:
-        warnings.warn(
-            f"The feature cache {self.file} is of no use ({error}): going on without it. Remove "
-            "the file, or name another folder.",
-            UserWarning,
-            stacklevel=3,
-        )
+    @contextmanager
+    def _surviving(self) -> Iterator[None]:
+        """Turn trouble with the file into a warning; start a damaged one anew."""
+        before = self._inode()
+        try:
+            yield
+        except (sqlite3.Error, OSError, ValueError, TypeError) as error:
+            # SQLite puts what it finds in a file into its messages, which may be no text at all.
+            code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+            if not isinstance(error, ValueError | TypeError) and code not in _DAMAGED:
+                self._warn(f"is of no use ({error}): going on without it. Remove the file, or name")
+            elif before is not None and self._inode() == before:  # another may have been quicker
+                self._start_anew(error)
+
+    def _start_anew(self, error: Exception) -> None:
+        for suffix in ("", "-wal", "-shm"):
+            with suppress(OSError):
+                self.file.with_name(self.file.name + suffix).unlink()
+        if self._inode() is None:
+            self._warn(f"was damaged ({error}) and starts anew. If that happens again, name")
+        else:
+            self._warn(f"is damaged ({error}): going on without it. Remove the file, or name")
+
+    def _inode(self) -> int | None:
+        try:
+            return self.file.stat().st_ino
+        except OSError:
+            return None
+
+    def _warn(self, what: str) -> None:
+        message = f"The feature cache {self.file} {what} another folder."
+        warnings.warn(message, UserWarning, stacklevel=3)
 
 
-_TROUBLE = (sqlite3.Error, OSError, ValueError, TypeError)
+def _checksum(key: bytes, value: bytes) -> bytes:
+    """Return a checksum of a value under its key: a whole row in a wrong place is damaged too."""
+    return hashlib.blake2b(value, key=key, digest_size=_CHECKSUM_BYTES).digest()
 
 
 def _bytes_in_use(connection: sqlite3.Connection) -> int:
@@ -155,39 +182,24 @@ def _today() -> int:
     return int(time.time() // 86400)
 
 
-@cache
-def code_version() -> str:
-    """Return a checksum of the code that computes features, this package's and its libraries'."""
-    checksum = hashlib.sha256()
-    here = Path(__file__).parent
-    for file in sorted([*here.glob("*.py"), *(here.parent / "audio").glob("*.py")]):
-        checksum.update(file.read_bytes())
-    for package in ("sklearn-ser", "numpy", "scipy", "soxr", "soundfile", "resampy", "librosa"):
-        try:
-            checksum.update(f"{package} {version(package)}".encode())
-        except PackageNotFoundError:  # resampy is in an extra
-            continue
-    return checksum.hexdigest()
+def pack(features: np.ndarray) -> bytes:
+    """Return features as bytes: their shape and float32 values.
 
-
-def describe_setting(transformer) -> bytes | None:
-    """Return all that decides what a transformer computes: class, parameters, content, code.
-
-    `None` for a class of somebody else's whose code cannot be found: nothing is kept of it.
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_ser.features._cache import pack, unpack
+    >>> unpack(pack(np.ones((2, 3))), (2, 3)).shape
+    (2, 3)
     """
-    kind = type(transformer)
-    parameters = sorted(transformer.get_params().items())
-    setting = f"{kind.__module__}.{kind.__qualname__} {parameters!r} {code_version()}".encode()
-    setting += transformer.content()
-    if kind.__module__.partition(".")[0] == __name__.partition(".")[0]:
-        return setting
-    try:
-        file = inspect.getsourcefile(kind)
-        return setting + hashlib.sha256(Path(file or "").read_bytes()).digest()
-    except (TypeError, OSError):  # typed at a prompt or in a notebook
+    shape = np.array([features.ndim, *features.shape], dtype="<u4")
+    return shape.tobytes() + np.ascontiguousarray(features, dtype="<f4").tobytes()
+
+
+def unpack(data: bytes, shape: tuple[int, ...]) -> np.ndarray | None:
+    """Return the features in what `pack` returned; `None` where they are not of that shape."""
+    header = np.array([len(shape), *shape], dtype="<u4").tobytes()
+    if not data.startswith(header) or len(data) != len(header) + 4 * int(np.prod(shape)):
         return None
-
-
-def make_key(content: bytes, setting: bytes) -> bytes:
-    """Return the key of the features of a clip, from its checksum and the transformer's setting."""
-    return hashlib.sha256(content + setting).digest()
+    features = np.frombuffer(data, "<f4", offset=len(header)).reshape(shape)
+    return features if np.isfinite(features).all() else None

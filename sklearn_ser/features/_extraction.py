@@ -5,25 +5,31 @@ numbers stay, so that memory holds a few clips however many there are. Threads s
 decoding, resampling, the FFT and numpy's long calls all release Python's lock.
 """
 
+import hashlib
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 import numpy as np
 from joblib import Parallel, delayed
 from threadpoolctl import ThreadpoolController
 
+from sklearn_ser.audio.content import Content
 from sklearn_ser.audio.loader import Clips
 from sklearn_ser.exceptions import AudioError
-from sklearn_ser.features._cache import FeatureCache, describe_setting, make_key
-from sklearn_ser.features._spectrum import Spectra
+from sklearn_ser.features._cache import FeatureCache, pack, unpack
+from sklearn_ser.features._keys import code_version, describe_setting, make_key
+from sklearn_ser.features._spectrum import STFT, Spectra
+from sklearn_ser.features.quality import Inspection, measure, pack_inspection, unpack_inspection
 
 BATCH_SIZE = 32  # clips handed to a worker at once
 SAMPLES_AT_ONCE = 1 << 18  # decoded samples worked on together: six clips of two seconds
+BYTES_AT_ONCE = 1 << 26  # of files read and not decoded yet
 
-Weighted = Sequence[tuple["SpectrumTransformer", float | None]]
+Inspect = Literal["quality", "all"] | None
 
 
 class SpectrumTransformer(Protocol):
@@ -32,7 +38,19 @@ class SpectrumTransformer(Protocol):
     sr: int
 
     def compute(self, spectra: Spectra) -> np.ndarray:
-        """Return the numbers of some clips."""
+        """Return the features of some clips."""
+
+    def content(self) -> bytes:
+        """Return what decides them beside parameters and code."""
+
+    def feature_shape(self) -> tuple[int, ...]:
+        """Return the shape of the features of one clip."""
+
+    def _stft(self) -> STFT:
+        """Return the setting of the spectrum they are computed from."""
+
+
+Weighted = Sequence[tuple[SpectrumTransformer, float | None]]
 
 
 class Batch(NamedTuple):
@@ -40,6 +58,7 @@ class Batch(NamedTuple):
 
     rows: list[np.ndarray | None]  # None where the clip could not be read
     failures: dict[int, str]  # position in the batch: what was wrong
+    inspections: list[Inspection | None]  # None where it could not be read, or was not asked for
 
 
 def iter_batches(
@@ -47,36 +66,39 @@ def iter_batches(
     clips: Clips,
     n_jobs: int | None = None,
     cache: FeatureCache | None = None,
+    inspect: Inspect = None,
 ) -> Iterator[Batch]:
     """Yield the features of consecutive batches of clips, in order.
 
     Parameters
     ----------
     transformers : sequence of (transformer, weight)
-        Each transformer's numbers are multiplied by its weight, if it has one, and joined along
+        Each transformer's features are multiplied by its weight, if it has one, and joined along
         the last axis.
     clips : Clips
     n_jobs : int, default=None
         How many batches to work on at once, as in joblib.
     cache : FeatureCache, default=None
         Where to look features up first and keep them.
+    inspect : {"quality", "all"} or None, default=None
+        What else to find out about each clip in the same pass: its quality; or its checksums too.
 
     Yields
     ------
     batch : Batch
     """
+    plan = Plan.of(transformers, clips, cache, inspect)
     starts = range(0, len(clips), BATCH_SIZE)
     if len(starts) == 1:
         with one_blas_thread():
-            batch = compute_batch(transformers, clips, cache)
+            batch = compute_batch(plan, clips)
         yield batch
         return
     parallel = Parallel(n_jobs=n_jobs, prefer="threads", return_as="generator")
     kept_open = cache.kept_open() if cache else nullcontext()
     with one_blas_thread(), kept_open:
         yield from parallel(
-            delayed(compute_batch)(transformers, clips[start : start + BATCH_SIZE], cache)
-            for start in starts
+            delayed(compute_batch)(plan, clips[start : start + BATCH_SIZE]) for start in starts
         )
 
 
@@ -94,91 +116,227 @@ def _blas() -> ThreadpoolController:
     return ThreadpoolController()  # looking for the libraries takes milliseconds
 
 
-def compute_batch(transformers: Weighted, clips: Clips, cache: FeatureCache | None = None) -> Batch:
+@dataclass(frozen=True)
+class Plan:
+    """What is computed of every clip, and under which keys it is kept.
+
+    Attributes
+    ----------
+    transformers : sequence of (transformer, weight)
+    stft : STFT or None
+        The setting of the spectrum that the quality of a clip is measured on; `None` measures none.
+    hash_samples : bool
+        Whether to compute checksums.
+    cache : FeatureCache or None
+    settings : list of bytes or None
+        What decides the features of each transformer, `None` where that cannot be told, and last
+        what decides the inspection; empty without a cache.
+    shapes : list of tuple of int
+        The shape of a clip's features by transformer; empty without a cache.
+    """
+
+    transformers: Weighted
+    stft: STFT | None
+    hash_samples: bool
+    cache: FeatureCache | None
+    settings: list[bytes | None]
+    shapes: list[tuple[int, ...]]
+
+    @classmethod
+    def of(
+        cls, transformers: Weighted, clips: Clips, cache: FeatureCache | None, inspect: Inspect
+    ) -> "Plan":
+        """Return the plan for some transformers."""
+        settings: list[bytes | None] = []
+        shapes = []
+        stft = transformers[0][0]._stft() if inspect else None
+        if cache:
+            read_as = repr(clips.settings).encode()
+            for transformer, _ in transformers:
+                setting = describe_setting(transformer)
+                settings.append(None if setting is None else read_as + setting)
+                shapes.append(transformer.feature_shape())
+            settings.append(read_as + f"inspection {stft!r} {code_version()}".encode())
+        hash_samples = inspect == "all" or bool(inspect and cache)
+        return cls(transformers, stft, hash_samples, cache, settings, shapes)
+
+    @property
+    def parts(self) -> list[int]:
+        """The numbers of what there is to know of a clip: one per transformer, and `INSPECTION`."""
+        return [*range(len(self.transformers)), *([INSPECTION] if self.stft else [])]
+
+    def key(self, content: Content, part: int) -> bytes | None:
+        """Return the key that a part is kept under."""
+        setting = self.settings[part]
+        return None if setting is None else make_key(content.sha256, setting)
+
+    def pack(self, part: int, value: Any) -> bytes:
+        """Return a part as bytes."""
+        return pack_inspection(value) if part == INSPECTION else pack(value)
+
+    def unpack(self, part: int, data: bytes) -> Any:
+        """Return the part that `pack` has packed, `None` where it is not sound."""
+        return unpack_inspection(data) if part == INSPECTION else unpack(data, self.shapes[part])
+
+
+INSPECTION = -1  # the part of a clip that is no transformer's
+
+
+@dataclass
+class _Work:
+    """The clips of a batch, and what is known of them so far."""
+
+    plan: Plan
+    clips: Clips
+    contents: list[Content | None] = field(default_factory=list)
+    known: dict[tuple[int, int], Any] = field(default_factory=dict)  # by clip and part
+    failures: dict[int, str] = field(default_factory=dict)
+
+
+def compute_batch(plan: Plan, clips: Clips) -> Batch:
     """Compute the features of some clips, or look them up."""
-    keys = _make_keys(transformers, clips) if cache else {}
-    known = cache.get(list(keys.values())) if cache else {}
-    parts = {place: known[key] for place, key in keys.items() if key in known}
-    failures: dict[int, str] = {}
-    # Clips that lack the same transformers' features can be worked on together.
+    work = _Work(plan, clips)
+    if plan.cache or plan.hash_samples:
+        _read_contents(work)
+    else:
+        work.contents = [None] * len(clips)
+    keys = _make_keys(work) if plan.cache else {}
+    cached = _look_up(work, keys) if plan.cache else set()
+    # Clips that lack the same parts can be worked on together.
     lacking: dict[tuple[int, ...], list[int]] = {}
     for i in range(len(clips)):
-        lacks = tuple(t for t in range(len(transformers)) if (i, t) not in parts)
-        lacking.setdefault(lacks, []).append(i)
+        lacks = tuple(part for part in plan.parts if (i, part) not in work.known)
+        if lacks and i not in work.failures:
+            lacking.setdefault(lacks, []).append(i)
+        else:
+            work.contents[i] = None
     for lacks, positions in lacking.items():
-        if not lacks:
-            continue
-        for group, waveforms in _decode(clips, positions, failures):
-            computed = _compute_group(transformers, lacks, clips, group, waveforms, failures)
-            parts |= computed
-    if cache:
-        cache.put({keys[p]: v for p, v in parts.items() if p in keys and keys[p] not in known})
-    rows = [None if i in failures else _join(transformers, parts, i) for i in range(len(clips))]
-    return Batch(rows, failures)
+        for group in _decode(work, positions):
+            work.known |= _compute_group(work, lacks, group)
+    if plan.cache:
+        fresh = {place: key for place, key in keys.items() if place in work.known}
+        plan.cache.put(
+            {
+                key: plan.pack(place[1], work.known[place])
+                for place, key in fresh.items()
+                if place not in cached
+            }
+        )
+    everyone = range(len(clips))
+    rows = [None if i in work.failures else _join(work, i) for i in everyone]
+    return Batch(rows, work.failures, [work.known.get((i, INSPECTION)) for i in everyone])
 
 
-def _make_keys(transformers: Weighted, clips: Clips) -> dict[tuple[int, int], bytes]:
-    """Return the key of each clip's features by transformer; none for clips without content."""
-    settings = [describe_setting(transformer) for transformer, _ in transformers]
+def _read_contents(work: _Work) -> None:
+    """Read and hash each clip; keep the bytes of as many as there is room for."""
+    room = BYTES_AT_ONCE
+    for i in range(len(work.clips)):
+        content = None
+        try:
+            content = work.clips.content(i)
+        except AudioError as error:
+            work.failures[i] = str(error)
+        if content is not None:
+            room -= content.n_bytes
+            if room < 0:
+                content.release()
+        work.contents.append(content)
+
+
+def _make_keys(work: _Work) -> dict[tuple[int, int], bytes]:
+    """Return the key of each part of each clip; none for clips without content."""
     return {
-        (i, t): make_key(content, setting)
-        for i in range(len(clips))
-        if (content := clips.checksum(i)) is not None
-        for t, setting in enumerate(settings)
-        if setting is not None
+        (i, part): key
+        for i, content in enumerate(work.contents)
+        if content is not None
+        for part in work.plan.parts
+        if (key := work.plan.key(content, part)) is not None
     }
 
 
-def _decode(
-    clips: Clips, positions: list[int], failures: dict[int, str]
-) -> Iterator[tuple[list[int], list[np.ndarray]]]:
+def _look_up(work: _Work, keys: Mapping[tuple[int, int], bytes]) -> set[tuple[int, int]]:
+    """Take over what the cache knows, and return which parts those are."""
+    assert work.plan.cache is not None
+    found = work.plan.cache.get(list(keys.values()))
+    for place, key in keys.items():
+        if key in found:
+            value = work.plan.unpack(place[1], found[key])
+            if value is not None:
+                work.known[place] = value
+    return set(work.known)
+
+
+class _Decoded(NamedTuple):
+    """A decoded clip, and what only its native samples tell."""
+
+    position: int
+    y: np.ndarray  # at the rate of the features
+    facts: tuple[str | None, str | None, int, int]  # the first fields of its Inspection
+
+
+def _decode(work: _Work, positions: list[int]) -> Iterator[list[_Decoded]]:
     """Yield decoded clips in groups that are small in memory; note those that cannot be read."""
-    group: list[int] = []
-    waveforms: list[np.ndarray] = []
+    group: list[_Decoded] = []
     for i in positions:
+        content, work.contents[i] = work.contents[i], None  # free the bytes once decoded
         try:
-            waveforms.append(clips[i])
+            group.append(_decode_one(work, i, content))
         except AudioError as error:
-            failures[i] = str(error)
+            work.failures[i] = str(error)
             continue
-        group.append(i)
-        if sum(map(len, waveforms)) >= SAMPLES_AT_ONCE:
-            yield group, waveforms
-            group, waveforms = [], []
+        if sum(len(one.y) for one in group) >= SAMPLES_AT_ONCE:
+            yield group
+            group = []
     if group:
-        yield group, waveforms
+        yield group
+
+
+def _decode_one(work: _Work, i: int, content: Content | None) -> _Decoded:
+    y, native, rate = work.clips.decode(i, content)
+    rate = rate or work.plan.transformers[0][0].sr  # bare waveforms come without one
+    checksum = None
+    if work.plan.hash_samples:
+        samples = native + np.float32(0)  # makes -0.0 the 0.0 it equals
+        checksum = hashlib.sha256(f"{rate} samples ".encode())
+        checksum.update(samples.data)
+    sha256 = content.sha256 if content and work.plan.hash_samples else None
+    samples_sha256 = checksum.hexdigest() if checksum else None
+    return _Decoded(i, y, (sha256, samples_sha256, len(native), int(rate)))
 
 
 def _compute_group(
-    transformers: Weighted,
-    lacks: tuple[int, ...],
-    clips: Clips,
-    group: list[int],
-    waveforms: list[np.ndarray],
-    failures: dict[int, str],
-) -> dict[tuple[int, int], np.ndarray]:
-    """Return the features of decoded clips by clip and transformer."""
-    names = [clips.name(i) for i in group]
-    spectra = Spectra(waveforms, clips.sr or transformers[0][0].sr, names)
+    work: _Work, lacks: tuple[int, ...], group: list[_Decoded]
+) -> dict[tuple[int, int], Any]:
+    """Return what decoded clips lacked, by clip and part."""
+    plan = work.plan
+    sr = work.clips.sr or plan.transformers[0][0].sr
+    spectra = Spectra([d.y for d in group], sr, [work.clips.name(d.position) for d in group])
+    known: dict[tuple[int, int], Any] = {}
+    values: Iterable
     try:
-        computed = {t: transformers[t][0].compute(spectra) for t in lacks}
+        for part in lacks:
+            if part == INSPECTION:
+                assert plan.stft is not None
+                qualities = measure(spectra, plan.stft)
+                values = [Inspection(*d.facts, q) for d, q in zip(group, qualities, strict=True)]
+            else:
+                values = plan.transformers[part][0].compute(spectra)
+            known |= {(d.position, part): v for d, v in zip(group, values, strict=True)}
     except AudioError as error:
         if len(group) == 1:
-            failures[group[0]] = str(error)
+            work.failures[group[0].position] = str(error)
             return {}
-        alone = [
-            _compute_group(transformers, lacks, clips, [i], [y], failures)
-            for i, y in zip(group, waveforms, strict=True)
-        ]
-        return {place: part for computed in alone for place, part in computed.items()}
-    return {(i, t): rows[n] for t, rows in computed.items() for n, i in enumerate(group)}
+        known = {}
+        for alone in group:
+            known |= _compute_group(work, lacks, [alone])
+    return known
 
 
-def _join(transformers: Weighted, parts: dict[tuple[int, int], np.ndarray], i: int) -> np.ndarray:
+def _join(work: _Work, i: int) -> np.ndarray:
     """Return the row of a clip: its features of all transformers side by side."""
     row = [
-        parts[i, t] if weight is None else parts[i, t] * np.float32(weight)
-        for t, (_, weight) in enumerate(transformers)
+        work.known[i, part] if weight is None else work.known[i, part] * np.float32(weight)
+        for part, (_, weight) in enumerate(work.plan.transformers)
     ]
     return row[0] if len(row) == 1 else np.concatenate(row, axis=-1)
 

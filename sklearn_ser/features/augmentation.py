@@ -10,8 +10,9 @@ import numpy as np
 import soxr
 from sklearn.pipeline import Pipeline
 
+from sklearn_ser.audio.content import Content
 from sklearn_ser.audio.degradations import add_noise, add_reverberation, change_gain
-from sklearn_ser.audio.loader import Clips
+from sklearn_ser.audio.loader import Clips, Decoded
 from sklearn_ser.exceptions import OptionError
 from sklearn_ser.features._extraction import gather
 
@@ -83,13 +84,18 @@ class AugmentedClips(Clips):
         found = super().__getitem__(key)
         if isinstance(found, Clips):
             return AugmentedClips(found, self.augmentation, self.seed)
-        rng = np.random.default_rng([self.seed, zlib.crc32(np.ascontiguousarray(found).data)])
-        sr = self.sr or 22050
-        return np.asarray(AUGMENTATIONS[self.augmentation](found, sr, rng), dtype=np.float32)
+        return found
 
-    def checksum(self, i: int) -> bytes | None:
+    def content(self, i: int) -> None:
         """Return `None`: what is made for one fit is not kept."""
-        return None
+
+    def decode(self, i: int, content: Content | None = None) -> Decoded:
+        """Decode clip `i`, changed."""
+        decoded = super().decode(i)
+        y = np.ascontiguousarray(decoded.y)
+        rng = np.random.default_rng([self.seed, zlib.crc32(y.data)])
+        changed = AUGMENTATIONS[self.augmentation](y, self.sr or 22050, rng)
+        return decoded._replace(y=np.asarray(changed, dtype=np.float32))
 
 
 def augmented_features(

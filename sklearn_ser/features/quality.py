@@ -5,26 +5,36 @@ silent, clipped, far shorter or of a lower bandwidth than the clips it was train
 its features lie far outside theirs.
 """
 
+import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
+import pandas as pd
 from sklearn.pipeline import Pipeline
 
-from sklearn_ser.features import AudioFeatureUnion
-from sklearn_ser.features._base import ClipTransformer
 from sklearn_ser.features._spectrum import STFT, Spectra
-from sklearn_ser.features.sequences import SequenceTransformer
 
-__all__ = ["ClipQuality", "Judge", "Quality", "TrainingRange", "describe_training"]
+__all__ = [
+    "Inspection",
+    "Judge",
+    "Quality",
+    "TrainingRange",
+    "describe_training",
+    "loud_level",
+    "measure",
+    "tabulate",
+]
 
 SILENCE_DB = -60.0  # RMS level in dB below full scale under which a clip counts as silent
 FULL_SCALE = 0.99  # samples beyond count as clipped, ...
 CLIPPED_SHARE = 0.001  # ... and a clip with more than this share of them
 BAND_DB = -70.0  # a clip's band ends where its spectrum has fallen this far below its peak
 
-N_MEASURED = 200  # training clips whose length and bandwidth are measured
+LOUD_SHARE = 0.1  # of the frames of a clip reach its loud level
+FRAME_SECONDS = 0.03
 
 
 class Quality(NamedTuple):
@@ -34,102 +44,113 @@ class Quality(NamedTuple):
     level: float  # RMS in dB below full scale
     clipped: float  # share of samples at full scale
     bandwidth: float  # Hz; 0 for silence
+    loud: float  # level in dB that a tenth of its frames of 30 ms reach
 
 
-class ClipQuality(ClipTransformer):
-    """Length, level, share of clipped samples and bandwidth of each clip.
+class Inspection(NamedTuple):
+    """What is known of one clip beside its features, from the same reading of its file."""
 
-    It takes part in the pass over a clip that a pipeline's features make, and uses their spectrum.
+    sha256: str | None  # of its bytes
+    samples_sha256: str | None  # of its mono samples, equal in whatever container
+    frames: int  # samples per channel, as recorded
+    sampling_rate: int  # Hz, as recorded
+    quality: Quality
+
+
+def pack_inspection(inspection: Inspection) -> bytes:
+    """Return an inspection as bytes, to be kept in the feature cache."""
+    return json.dumps(inspection).encode()
+
+
+def unpack_inspection(data: bytes) -> Inspection | None:
+    """Return what `pack_inspection` has packed, `None` where it is anything else."""
+    try:
+        sha256, samples_sha256, frames, rate, quality = json.loads(data)
+        return Inspection(sha256, samples_sha256, frames, rate, Quality(*quality))
+    except (ValueError, TypeError):
+        return None
+
+
+def tabulate(inspections: Mapping[int, Inspection]) -> pd.DataFrame:
+    """Return inspections as a table.
 
     Parameters
     ----------
-    like : ClipTransformer
-        A transformer of the pipeline, whose rate, spectrum and number of frames it shares.
+    inspections : mapping of int to Inspection
+        By the position of the clip.
+
+    Returns
+    -------
+    table : DataFrame
+        Indexed by position, with the columns sha256, samples_sha256, frames, sampling_rate,
+        seconds, level, clipped, bandwidth and loud.
+    """
+    rows = [(*one[:-1], *one.quality) for one in inspections.values()]
+    columns = [*Inspection._fields[:-1], *Quality._fields]
+    return pd.DataFrame(rows, columns=columns, index=pd.Index(list(inspections), dtype=int))
+
+
+def measure(spectra: Spectra, stft: STFT) -> list[Quality]:
+    """Return the quality of some clips, from the spectrum that their features share.
 
     Examples
     --------
     >>> import numpy as np
-    >>> from sklearn_ser import MFCC
-    >>> from sklearn_ser.features.quality import ClipQuality, Quality
-    >>> noise = np.random.default_rng(0).normal(size=22050) / 10
-    >>> Quality(*ClipQuality(MFCC()).transform([noise])[0].round().tolist())
-    Quality(seconds=1.0, level=-20.0, clipped=0.0, bandwidth=11025.0)
+    >>> from sklearn_ser.features._spectrum import STFT, Spectra
+    >>> from sklearn_ser.features.quality import measure
+    >>> noise = np.random.default_rng(0).normal(size=22050).astype(np.float32) / 10
+    >>> spectra = Spectra([noise], 22050, ["noise"])
+    >>> quality = measure(spectra, STFT(2048, 512, 2048, "hann", True, "constant"))[0]
+    >>> quality.seconds, round(quality.level), quality.bandwidth
+    (1.0, -20, 11025.0)
     """
-
-    def __init__(self, like):
-        self.like = like
-
-    @property
-    def sr(self) -> int:  # type: ignore[override]
-        """Sampling rate of the clips, in Hz."""
-        return self.like.sr
-
-    def check_settings(self) -> None:
-        """Check nothing: the transformer it is like has been checked."""
-
-    def check_settings_once(self) -> None:
-        """Check nothing: the transformer it is like has been checked."""
-
-    def _stft(self) -> STFT:
-        return self.like._stft()
-
-    def compute(self, spectra: Spectra) -> np.ndarray:
-        """Return the qualities of some clips, of shape (n_clips, 4), float32."""
-        stft = self._stft()
-        spectrum = spectra.mean(spectra.power(stft), stft)
-        frequencies = np.fft.rfftfreq(stft.n_fft, 1 / self.sr)
-        rows = [
-            _measure(y, self.sr, mean, frequencies)
-            for y, mean in zip(spectra.clips, spectrum, strict=True)
-        ]
-        return np.array(rows, dtype=np.float32)
-
-    def get_feature_names_out(self, input_features=None) -> np.ndarray:
-        """Return the names of the four qualities."""
-        return np.array(Quality._fields, dtype=object)
-
-
-class SequenceQuality(SequenceTransformer, ClipQuality):
-    """The same in every frame, to stand beside features that are sequences."""
-
-    @property
-    def n_frames(self) -> int:  # type: ignore[override]
-        """How many frames."""
-        return self.like.n_frames
-
-    def compute(self, spectra: Spectra) -> np.ndarray:
-        """Return the qualities of some clips, of shape (n_clips, n_frames, 4), float32."""
-        return np.repeat(ClipQuality.compute(self, spectra)[:, np.newaxis], self.n_frames, axis=1)
+    spectrum = spectra.mean(spectra.power(stft), stft)
+    frequencies = np.fft.rfftfreq(stft.n_fft, 1 / spectra.sr)
+    return [
+        _measure(y, spectra.sr, mean, frequencies)
+        for y, mean in zip(spectra.clips, spectrum, strict=True)
+    ]
 
 
 def _measure(y: np.ndarray, sr: int, spectrum: np.ndarray, frequencies: np.ndarray) -> Quality:
     power = float(np.dot(y, y)) / len(y)
-    peak = spectrum.max()
-    band = np.flatnonzero(spectrum > peak * 10 ** (BAND_DB / 10))
+    band = np.flatnonzero(spectrum > spectrum.max() * 10 ** (BAND_DB / 10))
     return Quality(
-        len(y) / sr,
-        10 * np.log10(max(power, 1e-20)),
-        np.count_nonzero(np.abs(y) >= FULL_SCALE) / len(y),
-        frequencies[band[-1]] if len(band) else 0.0,
+        seconds=len(y) / sr,
+        level=_decibels(power),
+        clipped=np.count_nonzero(np.abs(y) >= FULL_SCALE) / len(y),
+        bandwidth=float(frequencies[band[-1]]) if len(band) else 0.0,
+        loud=loud_level(y, sr),
     )
 
 
-def with_quality(union: AudioFeatureUnion, n_jobs: int | None = None) -> AudioFeatureUnion:
-    """Return a union that gives the four qualities after the features of another."""
-    first = next(t for _, t in union.transformer_list if t != "drop")
-    kind = SequenceQuality if isinstance(first, SequenceTransformer) else ClipQuality
-    return AudioFeatureUnion(
-        [*union.transformer_list, ("_quality", kind(first))],
-        transformer_weights=union.transformer_weights,
-        n_jobs=n_jobs,
-    )
+def loud_level(y: np.ndarray, sr: int) -> float:
+    """Return the level that a tenth of a clip's frames of 30 ms reach, in dB below full scale.
+
+    Parameters
+    ----------
+    y : ndarray of shape (n_times,)
+        A waveform with at least one sample.
+    sr : int
+        Its sampling rate, in Hz.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_ser.features.quality import loud_level
+    >>> word_in_silence = np.concatenate([np.zeros(16000), np.full(4000, 0.1), np.zeros(8000)])
+    >>> round(loud_level(word_in_silence, 16000), 3)
+    -20.0
+    """
+    n = min(len(y), max(1, round(FRAME_SECONDS * sr)))
+    frames = y[: len(y) // n * n].reshape(-1, n)
+    power = np.einsum("ij,ij->i", frames, frames) / n
+    n_loud = math.ceil(LOUD_SHARE * len(power))
+    return _decibels(float(np.partition(power, -n_loud)[-n_loud]))
 
 
-def split_quality(row: np.ndarray) -> tuple[np.ndarray, Quality]:
-    """Return the features and the qualities in a row of `with_quality`."""
-    n = len(Quality._fields)
-    last = row if row.ndim == 1 else row[0]
-    return row[..., :-n], Quality(*map(float, last[-n:]))
+def _decibels(power: float) -> float:
+    return 10 * math.log10(max(power, 1e-20))
 
 
 @dataclass(frozen=True)
@@ -161,15 +182,17 @@ class TrainingRange:
         return cls(**{k: v for k, v in fields.items() if isinstance(v, int | float)})
 
 
-def describe_training(pipeline: Pipeline, paths: Sequence, matrix: np.ndarray) -> dict[str, float]:
+def describe_training(
+    pipeline: Pipeline, inspections: pd.DataFrame, matrix: np.ndarray
+) -> dict[str, float]:
     """Return what the card of a fitted pipeline should say of its training clips.
 
     Parameters
     ----------
     pipeline : Pipeline
         A fitted pipeline.
-    paths : sequence of n_clips sources
-        Its training clips; the lengths and bandwidths of some are measured.
+    inspections : DataFrame of n_clips rows
+        What `extract_features` said of its training clips.
     matrix : ndarray of shape (n_clips, ...)
         Their features.
 
@@ -178,17 +201,11 @@ def describe_training(pipeline: Pipeline, paths: Sequence, matrix: np.ndarray) -
     training : dict
         The fields of `TrainingRange`.
     """
-    step = -(-len(paths) // N_MEASURED)
-    union = pipeline.named_steps["features"]
-    alone = with_quality(union, union.n_jobs)
-    alone = AudioFeatureUnion(alone.transformer_list[-1:], n_jobs=union.n_jobs)
-    clips = pipeline.named_steps["audio"].transform(list(paths)[::step])
-    rows = [row for batch in alone.iter_batches(clips) for row in batch.rows if row is not None]
-    found = [split_quality(row)[1] for row in rows]
     distances = Distance(pipeline)(matrix)
+    there = len(inspections) > 0
     measured = TrainingRange(
-        seconds=float(np.quantile([q.seconds for q in found], 0.01)) if found else 0.0,
-        bandwidth=float(np.quantile([q.bandwidth for q in found], 0.05)) if found else 0.0,
+        seconds=float(inspections["seconds"].quantile(0.01)) if there else 0.0,
+        bandwidth=float(inspections["bandwidth"].quantile(0.05)) if there else 0.0,
         distance=float(distances.max()) if distances is not None else TrainingRange.distance,
     )
     return {name: float(f"{value:.4g}") for name, value in asdict(measured).items()}

@@ -36,6 +36,10 @@ class SequenceTransformer(ClipTransformer):
             ]
         )
 
+    def feature_shape(self) -> tuple[int, ...]:
+        """Return the shape of the features of one clip: (n_frames, n_channels)."""
+        return self.n_frames, len(self.get_feature_names_out())
+
     def set_output(self, *, transform=None):
         """Refuse tables, which have no third axis; anything else changes nothing."""
         if transform not in (None, "default"):

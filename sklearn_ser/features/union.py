@@ -10,7 +10,7 @@ from sklearn_ser.audio.loader import Clips, check_clips
 from sklearn_ser.exceptions import OptionError
 from sklearn_ser.features._base import ClipTransformer
 from sklearn_ser.features._cache import FeatureCache
-from sklearn_ser.features._extraction import Batch, extract, iter_batches
+from sklearn_ser.features._extraction import Batch, Inspect, extract, iter_batches
 from sklearn_ser.features.sequences import SequenceTransformer
 
 __all__ = ["AudioFeatureUnion", "name_features"]
@@ -128,19 +128,25 @@ class AudioFeatureUnion(FeatureUnion):
         matrix = extract(self._weighted(), clips, self.n_jobs, self._cache())
         return keep_index(self, matrix, clips.index)
 
-    def iter_batches(self, X) -> Iterator[Batch]:
+    def iter_batches(self, X, *, inspect: Inspect = None) -> Iterator[Batch]:
         """Yield the features of a few clips at a time, for those who want to show progress.
 
         Parameters
         ----------
         X : Clips, array of shape (n_clips, n_times), or list of arrays of shape (n_times,)
+        inspect : {"quality", "all"} or None, default=None
+            What else to find out about each clip in the same pass: its quality (length, level,
+            clipping, bandwidth); or its checksums and what was recorded as well.
 
         Yields
         ------
         batch : Batch
-            Its `rows`, `None` for clips that failed, and the `failures` by position in the batch.
+            Its `rows`, `None` for clips that failed, the `failures` by position in the batch, and
+            the `inspections`.
         """
-        yield from iter_batches(self._weighted(), self._check(X), self.n_jobs, self._cache())
+        yield from iter_batches(
+            self._weighted(), self._check(X), self.n_jobs, self._cache(), inspect
+        )
 
     def _cache(self) -> FeatureCache | None:
         return None if self.cache_dir is None else FeatureCache(self.cache_dir, self.cache_size)

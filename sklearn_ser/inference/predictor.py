@@ -20,9 +20,9 @@ from sklearn_ser.classifiers.probabilities import are_probabilities
 from sklearn_ser.classifiers.svm import SVMClassifier
 from sklearn_ser.classifiers.temperature import bare_classifier
 from sklearn_ser.exceptions import OptionError
-from sklearn_ser.features import SpeakerNormalizer
-from sklearn_ser.features._extraction import one_blas_thread
-from sklearn_ser.features.quality import Judge, TrainingRange, split_quality, with_quality
+from sklearn_ser.features import AudioFeatureUnion, SpeakerNormalizer
+from sklearn_ser.features._extraction import Batch, one_blas_thread
+from sklearn_ser.features.quality import Judge, TrainingRange
 from sklearn_ser.persistence import ModelFile, load_pipeline, read_model
 
 __all__ = [
@@ -127,7 +127,12 @@ class Predictor:
         self.pipeline = pipeline
         # Read once: looking the parameters up takes longer than some features of a short clip.
         self.settings = AudioSettings(**pipeline.named_steps["audio"].get_params())
-        self.union = with_quality(pipeline.named_steps["features"], n_jobs)
+        features = pipeline.named_steps["features"]
+        self.union = AudioFeatureUnion(
+            features.transformer_list,
+            transformer_weights=features.transformer_weights,
+            n_jobs=n_jobs,
+        )
         self.tail = pipeline[2:]
         self.judge = Judge(pipeline, training)
         self.emotions = [str(name) for name in pipeline.classes_]
@@ -148,11 +153,12 @@ class Predictor:
         """
         for start in range(0, len(sources), SOURCES_AT_ONCE):
             clips = Clips(list(sources[start : start + SOURCES_AT_ONCE]), self.settings)
-            for batch in self.union.iter_batches(clips):
-                yield from self._predict_batch(batch.rows, batch.failures)
+            for batch in self.union.iter_batches(clips, inspect="quality"):
+                yield from self._predict_batch(batch)
 
-    def _predict_batch(self, rows: list, failures: Mapping[int, str]) -> list[Prediction]:
-        """Return the predictions of rows, each an ndarray of features or None for a failure."""
+    def _predict_batch(self, batch: Batch) -> list[Prediction]:
+        """Return the predictions of a batch, one for each clip."""
+        rows, failures, inspections = batch
         found = [
             self._failure(failures.get(i, NOT_FINITE)) for i in range(len(rows))
         ]  # until something better is known
@@ -160,10 +166,9 @@ class Predictor:
         usable = [i for i, row in enumerate(rows) if row is not None and np.isfinite(row).all()]
         if not usable:
             return found
-        parts = [split_quality(rows[i]) for i in usable]
-        X = np.stack([features for features, _ in parts])
+        X = np.stack([row for i in usable if (row := rows[i]) is not None])
         probabilities = predict_rows(self.tail, X)
-        warnings = self.judge(X, [quality for _, quality in parts])
+        warnings = self.judge(X, [one.quality for i in usable if (one := inspections[i])])
         good = are_probabilities(probabilities)
         for i, row, is_good, warning in zip(usable, probabilities, good, warnings, strict=True):
             found[i] = self.decide(row, warning) if is_good else self._failure(NO_PROBABILITIES)

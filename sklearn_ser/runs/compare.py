@@ -7,7 +7,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 from sklearn.pipeline import Pipeline
 
@@ -16,7 +15,6 @@ from sklearn_ser.exceptions import OptionError
 from sklearn_ser.metrics import compare_pairs
 from sklearn_ser.pipelines import drop_failures, extract_features
 from sklearn_ser.report.comparison import SCORES, draw_comparison, headline
-from sklearn_ser.runs.checksums import byte_checksums
 from sklearn_ser.runs.corpus import RunCorpus, feature_setting
 from sklearn_ser.runs.fit import fit_parts, pipeline_of
 from sklearn_ser.runs.folder import new_folder, writing
@@ -110,14 +108,13 @@ def _read_corpora(
             table["path"].tolist(),
             partial(_tell_features, progress, detail),
         )
-    failures = {i: m for _, failed in extracted.values() for i, m in failed.items()}
+    failures = {i: m for each in extracted.values() for i, m in each.failures.items()}
     kept, skipped = drop_failures(table, dict(sorted(failures.items())), options.on_error)
-    checksums = byte_checksums(kept["path"], options.n_jobs)
     corpora = {}
-    for setting, (matrix, failed) in extracted.items():
-        there = np.setdiff1d(np.arange(len(table)), list(failed))
-        rows = matrix[~np.isin(there, list(failures))] if failures else matrix
-        corpora[setting] = RunCorpus(kept, rows, skipped, checksums, options.n_jobs)
+    for setting, (matrix, inspections, _) in extracted.items():
+        usable = ~inspections.index.isin(list(failures))
+        rows = matrix[usable] if failures else matrix
+        corpora[setting] = RunCorpus(kept, rows, skipped, inspections[usable])
     return corpora
 
 

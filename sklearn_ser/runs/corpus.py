@@ -2,7 +2,6 @@
 
 import hashlib
 from dataclasses import dataclass
-from functools import cached_property
 
 import joblib
 import numpy as np
@@ -10,7 +9,6 @@ import pandas as pd
 from sklearn.pipeline import Pipeline
 
 from sklearn_ser.pipelines import drop_failures, extract_features
-from sklearn_ser.runs.checksums import audio_checksums, byte_checksums
 from sklearn_ser.runs.options import Progress, RunOptions
 
 __all__ = ["RunCorpus", "feature_setting", "read_corpus"]
@@ -23,13 +21,17 @@ class RunCorpus:
     table: pd.DataFrame
     matrix: np.ndarray
     skipped: list[str]
-    checksums: np.ndarray
-    n_jobs: int | None = None
+    inspections: pd.DataFrame  # a row per clip, of `extract_features`
 
-    @cached_property
+    @property
+    def checksums(self) -> np.ndarray:
+        """What is equal for clips of the same bytes."""
+        return self.inspections["sha256"].to_numpy().astype(str)
+
+    @property
     def audio(self) -> np.ndarray:
         """What is equal for clips of the same samples, whatever the container."""
-        return audio_checksums(self.table["path"].tolist(), self.checksums, self.n_jobs)
+        return self.inspections["samples_sha256"].to_numpy().astype(str)
 
     @property
     def fingerprint(self) -> str:
@@ -47,12 +49,11 @@ def read_corpus(
     pipeline: Pipeline, table: pd.DataFrame, options: RunOptions, progress: Progress
 ) -> RunCorpus:
     """Extract the features of a corpus, without its unreadable clips if that is asked for."""
-    matrix, failures = extract_features(
+    matrix, inspections, failures = extract_features(
         pipeline, table["path"].tolist(), lambda done, total: progress("features", done, total, "")
     )
     table, skipped = drop_failures(table, failures, options.on_error)
-    checksums = byte_checksums(table["path"], options.n_jobs)
-    return RunCorpus(table, matrix, skipped, checksums, options.n_jobs)
+    return RunCorpus(table, matrix, skipped, inspections)
 
 
 def feature_setting(pipeline: Pipeline) -> str:

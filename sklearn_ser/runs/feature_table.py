@@ -64,7 +64,7 @@ def write_feature_table(
         features.set_params(cache_dir=partial)
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
-        matrix, failures = extract_features(pipeline, table["path"].tolist(), on_batch)
+        matrix, _, failures = extract_features(pipeline, table["path"].tolist(), on_batch)
         table, skipped = drop_failures(table, failures, on_error)
         if matrix.ndim != 2:
             raise OptionError("Sequences of frames have no table form: choose other features.")

@@ -127,7 +127,7 @@ class _Search:
         """Return the features of all clips in the setting of a pipeline."""
         setting = feature_setting(pipeline)
         if setting not in self._matrices:
-            matrix, failures = extract_features(
+            matrix, _, failures = extract_features(
                 pipeline, self.paths, lambda done, n: self.progress("features", done, n, "")
             )
             if failures:

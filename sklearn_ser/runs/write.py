@@ -80,9 +80,7 @@ def write_run(
     seen = np.arange(len(corpus.table))
     if not options.refit:
         seen = np.setdiff1d(seen, parts.test)
-    card["training"] = describe_training(
-        saved, corpus.table["path"].iloc[seen].tolist(), corpus.matrix[seen]
-    )
+    card["training"] = describe_training(saved, corpus.inspections.iloc[seen], corpus.matrix[seen])
     checksums = "\n".join(sorted(corpus.checksums[seen]))
     (folder / SEEN_CLIPS).write_text(checksums + "\n", encoding="ascii")
     save_pipeline(saved, folder / "pipeline.joblib", card)

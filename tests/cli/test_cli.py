@@ -430,10 +430,6 @@ def test_grid_search_decodes_each_clip_once(little_corpus, tmp_path, monkeypatch
 
     # The report decodes the few clips that it shows.
     monkeypatch.setattr(report, "clip_reader", lambda pipeline: lambda path: None)
-    from sklearn_ser.runs import write
-
-    # The card describes some training clips, which are read once more when all is done.
-    monkeypatch.setattr(write, "describe_training", lambda *_: {})
     decoded = []
     decode = decoding._decode
     monkeypatch.setattr(decoding, "_decode", lambda *a: decoded.append(a[2]) or decode(*a))

@@ -25,7 +25,7 @@ from sklearn_ser import (
 from sklearn_ser.cli import app
 from sklearn_ser.exceptions import AudioError, ModelError, OptionError, SerError
 from sklearn_ser.features import _pretrained
-from sklearn_ser.features._cache import describe_setting
+from sklearn_ser.features._keys import describe_setting
 from tests.conftest import voice
 
 torch = pytest.importorskip("torch", reason="pip install 'sklearn-ser[embeddings]'")

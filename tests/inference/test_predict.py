@@ -205,8 +205,8 @@ def test_the_training_range_of_sequences(clips):
     pipe = make_pipeline(Even(), "logmel").fit(clips, labels)
     from sklearn_ser.pipelines import extract_features
 
-    matrix, _ = extract_features(pipe, clips)
-    training = TrainingRange(**describe_training(pipe, clips, matrix))
+    matrix, inspections, _ = extract_features(pipe, clips)
+    training = TrainingRange(**describe_training(pipe, inspections, matrix))
     assert training.seconds == pytest.approx(0.4, abs=0.01)
     sources = [*clips[:2], np.zeros(SR, np.float32)]
     found = list(Predictor(pipe, training).iter_predictions(sources))

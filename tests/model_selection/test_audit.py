@@ -10,9 +10,9 @@ import soundfile
 
 from sklearn_ser.exceptions import LeakageError
 from sklearn_ser.model_selection import Fold, audit_split, hide_test_part, split_corpus
+from sklearn_ser.pipelines import extract_features, make_pipeline
 from sklearn_ser.runs import fit as runs_fit
 from sklearn_ser.runs import folds as runs_folds
-from sklearn_ser.runs.checksums import audio_checksums, byte_checksums
 from tests.conftest import run, voice
 from tests.model_selection.test_splits import table
 
@@ -43,27 +43,13 @@ def same_audio(wav, tmp_path):
     return [str(path) for path in paths]
 
 
-@pytest.mark.parametrize("n_jobs", [None, -1])
+@pytest.mark.parametrize("n_jobs", [None, 2])
 def test_the_same_samples_in_any_container(same_audio, n_jobs):
-    checksums = byte_checksums(same_audio, n_jobs)
-    assert len(set(checksums)) == len(same_audio) - 1
-    audio = audio_checksums(same_audio, checksums, n_jobs)
+    found = extract_features(make_pipeline("svm", "mfcc", n_jobs=n_jobs), same_audio).inspections
+    assert found["sha256"].nunique() == len(same_audio) - 1
+    audio = found["samples_sha256"].tolist()
     assert len(set(audio[:7])) == 1
     assert len(set(audio[6:])) == 4
-
-
-def test_clips_that_cannot_be_opened_count_by_their_bytes_or_name(tmp_path):
-    (tmp_path / "text.wav").write_text("no audio")
-    paths = [str(tmp_path / "text.wav"), str(tmp_path / "gone.wav"), "s3://bucket/clip.wav"]
-    checksums = byte_checksums(paths)
-    np.testing.assert_array_equal(audio_checksums(paths, checksums), checksums)
-    assert len(set(checksums)) == 3
-
-
-def test_only_clips_of_equal_length_are_decoded(same_audio, wav, monkeypatch):
-    paths = [str(wav(f"{n}.wav", voice()[: 5000 + n])) for n in range(3)]
-    monkeypatch.setattr(soundfile, "read", pytest.fail)
-    audio_checksums(paths, byte_checksums(paths))
 
 
 def test_counts_of_identical_clips():

@@ -93,7 +93,7 @@ def left_out(spoken, tmp_path_factory):
 def test_leave_one_speaker_out_is_ten_lines_of_scikit_learn(left_out, spoken):
     folder, metrics, _ = left_out
     corpus = pd.read_csv(spoken)
-    X, _ = extract_features(make_pipeline("svm", "mfcc"), corpus["path"].tolist())
+    X = extract_features(make_pipeline("svm", "mfcc"), corpus["path"].tolist()).X
     # Ties in votes by confidence, as in whatever predicts by its probabilities.
     svc = plain_pipeline(StandardScaler(), SVC(C=10, break_ties=True))
     predicted = cross_val_predict(
