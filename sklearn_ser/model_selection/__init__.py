@@ -3,11 +3,12 @@
 Change here which clips train, validate and test, and how candidates are compared.
 """
 
-from sklearn_ser.model_selection.audit import audit_split, hide_test_part
+from sklearn_ser.model_selection.audit import audit_split
 from sklearn_ser.model_selection.splits import (
     SPLITS,
     TRANSDUCTIVE,
     Fold,
+    Subset,
     split_corpus,
     split_folds,
 )
@@ -16,8 +17,8 @@ __all__ = [
     "SPLITS",
     "TRANSDUCTIVE",
     "Fold",
+    "Subset",
     "audit_split",
-    "hide_test_part",
     "split_corpus",
     "split_folds",
 ]

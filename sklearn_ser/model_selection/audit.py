@@ -1,11 +1,10 @@
-"""The leakage audit: what training and test set share, and a test set that nothing can look at.
+"""The leakage audit: which clips, speakers and texts training and test set share.
 
 Leakage makes scores that nobody will meet again (Kapoor & Narayanan, "Leakage and the
 reproducibility crisis in machine-learning-based science", Patterns 4(9), 2023).
 """
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +14,7 @@ import pandas as pd
 from sklearn_ser.exceptions import LeakageError
 from sklearn_ser.model_selection.splits import Fold
 
-__all__ = ["HIDDEN", "PEEKED", "audit_split", "hide_test_part"]
-
-HIDDEN = ""  # the emotion of a clip that is none of the classifier's business
+__all__ = ["audit_split"]
 
 _NAMED = 5  # examples in a sentence; the lists themselves are whole
 
@@ -32,8 +29,8 @@ def audit_split(
     table : DataFrame
         The corpus.
     folds : sequence of Fold
-        How it is divided; one for a single test set. Training part means the validation set as
-        well.
+        How it is split; one for a single test set. The training set includes the validation set
+        here.
     checksums : ndarray of shape (n_clips,)
         A checksum of each file's bytes.
     audio : ndarray of shape (n_clips,)
@@ -65,13 +62,13 @@ def audit_split(
     >>> import numpy as np, pandas as pd
     >>> from sklearn_ser.model_selection import Fold, audit_split
     >>> table = pd.DataFrame({"path": list("abc"), "emotion": ["sad", "sad", "happy"]})
-    >>> parts = Fold(np.array([0, 2]), np.array([], int), np.array([1]), "random", None)
-    >>> found = audit_split(table, [parts], np.array(["1", "1", "2"]), np.array(["1", "1", "2"]))
+    >>> fold = Fold(np.array([0, 2]), np.array([], int), np.array([1]), "random", None)
+    >>> found = audit_split(table, [fold], np.array(["1", "1", "2"]), np.array(["1", "1", "2"]))
     >>> found["bytes"]["n_test"], found["bytes"]["groups"]
     (1, [['a', 'b']])
     """
     split = folds[0].split
-    sides = [(np.concatenate([parts.train, parts.validation]), parts.test) for parts in folds]
+    sides = [(np.concatenate([fold.train, fold.validation]), fold.test) for fold in folds]
     for train, test in sides:
         if len(both := np.intersect1d(train, test)):
             raise LeakageError(
@@ -90,11 +87,11 @@ def audit_split(
         findings[column] = shared
         if column in split.split("+") and shared is not None and shared["n_shared"]:
             raise LeakageError(
-                f"The split keeps each {column} on one side, yet {_some(shared['shared'])} are on "
-                "both: no score of it means anything."
+                f"The split keeps each {column} on one side, yet "
+                f"{_list_names(shared['shared'])} are on both: no score of it means anything."
             )
     findings["clean"] = not findings["audio"]["n_test"]
-    findings["sentences"] = _say(findings, int(sum(len(test) for _, test in sides)))
+    findings["sentences"] = _describe(findings, int(sum(len(test) for _, test in sides)))
     return findings
 
 
@@ -144,15 +141,15 @@ def _find_shared(table: pd.DataFrame, sides: Sides, column: str) -> dict[str, An
     }
 
 
-def _say(findings: dict[str, Any], n_test: int) -> list[str]:
+def _describe(findings: dict[str, Any], n_test: int) -> list[str]:
     return [
-        *_say_twins(findings, n_test),
-        *_say_shared(findings, "speaker", "voices", n_test),
-        *_say_shared(findings, "text", "words", n_test),
+        *_describe_twins(findings, n_test),
+        *_describe_shared(findings, "speaker"),
+        *_describe_shared(findings, "text"),
     ]
 
 
-def _say_twins(findings: dict[str, Any], n_test: int) -> list[str]:
+def _describe_twins(findings: dict[str, Any], n_test: int) -> list[str]:
     audio, same_bytes = findings["audio"], findings["bytes"]
     if not audio["n_groups"]:
         return [f"No two of the {findings['n_clips']} clips hold the same audio."]
@@ -177,83 +174,24 @@ def _say_twins(findings: dict[str, Any], n_test: int) -> list[str]:
     return sentences
 
 
-def _say_shared(findings: dict[str, Any], column: str, what: str, n_test: int) -> list[str]:
+def _describe_shared(findings: dict[str, Any], column: str) -> list[str]:
     found = findings[column]
     if found is None:
         return [
-            f"The corpus does not tell its {column}s, so the scores may be for {what} that were in "
-            "the training set."
+            f"The corpus does not name its {column}s, so those of the test set may be in the "
+            "training set too."
         ]
     if not found["n_shared"]:
-        return [f"No {column} is on both sides: the scores are for {what} never heard before."]
-    meant = f"so the scores are for {what} heard in training and say little about others"
+        return [f"No {column} is on both sides: the scores are for unseen {column}s."]
+    meant = f"so the scores say little about unseen {column}s"
     if column == "text" and findings["speaker"] is not None and not findings["speaker"]["n_shared"]:
-        meant = "though in other voices"
+        meant = "though from other speakers"
     return [
         f"{found['n_shared']} of {found['n_test']} {column}s of the test set "
-        f"({_some(found['shared'])}) are in the training set too, {meant}."
+        f"({_list_names(found['shared'])}) are in the training set too, {meant}."
     ]
 
 
-def _some(names: Sequence[str]) -> str:
+def _list_names(names: Sequence[str]) -> str:
     more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
     return ", ".join(names[:_NAMED]) + more
-
-
-@contextmanager
-def hide_test_part(
-    X: np.ndarray, y: np.ndarray, parts: Fold
-) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Let nothing that is fitted look at the test set, whatever mistake it is made with.
-
-    Until the end of the block the rows of the test set are infinite, which no estimator of
-    scikit-learn or of this package accepts, and their emotions blank.
-
-    Parameters
-    ----------
-    X : ndarray of shape (n_clips, ...)
-        Features of all clips; changed in place, and back at the end.
-    y : ndarray of shape (n_clips,)
-        Emotions of all clips.
-    parts : Fold
-
-    Yields
-    ------
-    X, y : ndarray
-        The same without the test set.
-
-    Raises
-    ------
-    LeakageError
-        If what happens in the block stumbles over a row of the test set.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from sklearn_ser.model_selection import Fold, hide_test_part
-    >>> X, y = np.array([[1.0], [2.0]]), np.array(["sad", "happy"])
-    >>> parts = Fold(np.array([0]), np.array([], int), np.array([1]), "random", None)
-    >>> with hide_test_part(X, y, parts) as (X_seen, y_seen):
-    ...     X_seen.ravel().tolist(), y_seen.tolist()
-    ([1.0, inf], ['sad', ''])
-    """
-    rows = np.setdiff1d(np.arange(len(X)), np.concatenate([parts.train, parts.validation]))
-    kept = X[rows]
-    blank = y.copy()
-    blank[rows] = HIDDEN
-    X[rows] = np.inf
-    try:
-        yield X, blank
-    except ValueError as error:
-        others = np.delete(np.arange(len(X)), rows)
-        if "infinity" in str(error) and np.isfinite(X[others]).all():
-            raise LeakageError(PEEKED) from error
-        raise
-    finally:
-        X[rows] = kept
-
-
-PEEKED = (
-    "The fit looked at the test set: preprocessing, fit and tuning may see the training set "
-    "alone, or no score means anything."
-)

@@ -1,5 +1,6 @@
 """Training, validation and test set of a corpus: one split, or several folds in turn."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import product
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from sklearn.model_selection import GroupKFold, LeaveOneGroupOut, StratifiedKFold
+from sklearn.pipeline import Pipeline
 
 from sklearn_ser.classifiers._holdout import hold_out
 from sklearn_ser.exceptions import CorpusError, OptionError
@@ -15,6 +17,7 @@ __all__ = [
     "SPLITS",
     "TRANSDUCTIVE",
     "Fold",
+    "Subset",
     "groups_of",
     "split_corpus",
     "split_folds",
@@ -57,6 +60,69 @@ class Fold:
     validation_by: str | None
 
 
+@dataclass(frozen=True)
+class Subset:
+    """Some clips of a corpus: all that a trainer is given of it.
+
+    Attributes
+    ----------
+    rows : ndarray of shape (n_clips,), int
+        Positions in the corpus, ascending.
+    table : DataFrame of n_clips rows
+        The rows of these clips and of no others: path, emotion, and speaker and text where they are
+        known.
+    extract : callable
+        From a pipeline to the features of these clips, of shape (n_clips, ...).
+
+    Examples
+    --------
+    >>> import numpy as np, pandas as pd
+    >>> from sklearn_ser.model_selection import Subset
+    >>> table = pd.DataFrame({"path": ["a.wav", "b.wav"], "emotion": ["sad", "happy"]})
+    >>> Subset(np.array([3, 5]), table, lambda pipeline: np.ones((2, 4))).y.tolist()
+    ['sad', 'happy']
+    """
+
+    rows: np.ndarray
+    table: pd.DataFrame
+    extract: Callable[[Pipeline], np.ndarray]
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @property
+    def path(self) -> list[str]:
+        """The file of each clip."""
+        return self.table["path"].tolist()
+
+    @property
+    def y(self) -> np.ndarray:
+        """The emotion of each clip, an array of str."""
+        return self.table["emotion"].to_numpy().astype(str)
+
+    @property
+    def speaker(self) -> np.ndarray | None:
+        """Who speaks in each clip, or None where the corpus does not say."""
+        return self.table["speaker"].to_numpy() if "speaker" in self.table else None
+
+    def X(self, pipeline: Pipeline) -> np.ndarray:  # noqa: N802  as in scikit-learn
+        """Return the features that the steps audio and features of a pipeline compute."""
+        return self.extract(pipeline)
+
+    def __or__(self, other: "Subset") -> "Subset":
+        """Return the clips of both, in the order of the corpus."""
+        if not len(other):
+            return self
+        rows = np.concatenate([self.rows, other.rows])
+        order = np.argsort(rows, kind="stable")
+        table = pd.concat([self.table, other.table], ignore_index=True)
+
+        def extract(pipeline: Pipeline) -> np.ndarray:
+            return np.concatenate([self.X(pipeline), other.X(pipeline)])[order]
+
+        return Subset(rows[order], table.iloc[order].reset_index(drop=True), extract)
+
+
 def split_corpus(
     table: pd.DataFrame,
     split: str = "random",
@@ -94,7 +160,7 @@ def split_corpus(
     if split not in SPLITS:
         raise OptionError(f"Unknown split {split!r}: there are {', '.join(SPLITS)}.")
     if not 0 < test_size < 1 or not 0 <= validation_size < 1:
-        raise OptionError("--test-size and --validation-size are shares between 0 and 1.")
+        raise OptionError("`test_size` and `validation_size` are shares between 0 and 1.")
     check_emotions(table)
     emotion = table["emotion"].to_numpy()
     if split == "random":
@@ -113,13 +179,13 @@ def split_corpus(
         rest, test = hold_out(emotion, test_size, groups=groups_of(table, split), random_state=seed)
     if not len(test) or not len(rest):
         raise CorpusError(
-            f"{len(table)} clips are too few for a {split} split: add clips, or change --test-size."
+            f"{len(table)} clips are too few for a {split} split: add clips, or change `test_size`."
         )
     lone = sorted(set(emotion[test]) - set(emotion[rest]))
     if lone:
         raise CorpusError(
             f"All clips of {', '.join(map(repr, lone))} fall into the test set, so nothing can "
-            "learn them: add clips, leave the emotion out, or try another --seed."
+            "learn them: add clips, leave the emotion out, or try another `seed`."
         )
     train, validation, by = split_validation(table, rest, split, validation_size, seed)
     return Fold(train, validation, test, split, by)
@@ -174,7 +240,7 @@ def split_folds(
         raise OptionError(f"Unknown split {split!r}: there are {', '.join(SPLITS)}.")
     if not (n_folds == ALL or (isinstance(n_folds, int) and n_folds >= 2)):
         raise OptionError(
-            f"--folds {n_folds}: give a number from 2 on, or all, which leaves each speaker or "
+            f"`folds={n_folds}`: give a number from 2 on, or all, which leaves each speaker or "
             "text out once."
         )
     check_emotions(table)
@@ -203,7 +269,7 @@ def _test_sets(table: pd.DataFrame, column: str, n_folds: int | str, seed: int) 
     if column == "random":
         if n_folds == ALL:
             raise OptionError(
-                "--folds all leaves one speaker or text out at a time: give a number of folds for "
+                "`folds=all` leaves one speaker or text out at a time: give a number of folds for "
                 "a random split."
             )
         n_folds = min(int(n_folds), int(table["emotion"].value_counts().min()))

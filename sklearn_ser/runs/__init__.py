@@ -1,11 +1,15 @@
-"""One run: extract, split, fit, score, and write it all into one folder."""
+"""One run of each command that makes something, from the data to the folder it leaves.
 
+Change here how a run is put together: `fit.py` follows the one training path, `trainers.py` says
+what is fitted, `write.py` what is left.
+"""
+
+from sklearn_ser.model_selection.search import SearchOptions
 from sklearn_ser.runs.compare import compare_run
 from sklearn_ser.runs.evaluate import evaluate_run
-from sklearn_ser.runs.fit import fit_run
+from sklearn_ser.runs.fit import fit_run, search_run
 from sklearn_ser.runs.options import RunOptions
-from sklearn_ser.runs.resume import read_options
-from sklearn_ser.runs.search import SearchOptions, search_run
+from sklearn_ser.runs.run_folder import read_options
 
 __all__ = [
     "RunOptions",

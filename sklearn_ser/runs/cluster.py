@@ -33,7 +33,7 @@ def work_on(scheduler: str | None) -> Iterator[None]:
         from distributed import Client
     except ImportError as error:
         raise OptionError(
-            f"--scheduler {scheduler} needs Dask: pip install 'sklearn-ser[cluster]'."
+            f"`scheduler={scheduler}` needs Dask: pip install 'sklearn-ser[cluster]'."
         ) from error
     import joblib
 
@@ -41,13 +41,13 @@ def work_on(scheduler: str | None) -> Iterator[None]:
         client = Client(scheduler, timeout=_SECONDS_TO_CONNECT, set_as_default=False)
     except (OSError, ValueError, TimeoutError) as error:
         raise OptionError(
-            f"--scheduler {scheduler}: no Dask scheduler answers there ({error}). Start one with "
+            f"`scheduler={scheduler}`: no Dask scheduler answers there ({error}). Start one with "
             "'dask scheduler', and workers with 'dask worker ADDRESS'."
         ) from error
     with client:
         if not client.scheduler_info(n_workers=-1)["workers"]:
             raise OptionError(
-                f"--scheduler {scheduler} has no workers: start some with 'dask worker ADDRESS'."
+                f"`scheduler={scheduler}` has no workers: start some with 'dask worker ADDRESS'."
             )
         with joblib.parallel_config(backend="dask", client=client):
             yield

@@ -1,6 +1,7 @@
 """What `evaluate` does: score a saved pipeline on a corpus."""
 
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -9,16 +10,15 @@ import pandas as pd
 from sklearn.pipeline import Pipeline
 
 from sklearn_ser.corpora import load_data
-from sklearn_ser.exceptions import OptionError
+from sklearn_ser.exceptions import CorpusError, OptionError
 from sklearn_ser.features import SpeakerNormalizer
 from sklearn_ser.metrics import bootstrap_scores, describe_predictions, score, score_robustness
 from sklearn_ser.model_selection import TRANSDUCTIVE
 from sklearn_ser.persistence import load_pipeline
 from sklearn_ser.persistence.card import find_model, read_card
-from sklearn_ser.runs.corpus import read_corpus
 from sklearn_ser.runs.options import Progress, RunOptions, silent
-from sklearn_ser.runs.relation import relate
-from sklearn_ser.runs.scaling import check_speakers, scaled
+from sklearn_ser.runs.store import FeatureStore
+from sklearn_ser.runs.trainers import check_speakers, scale
 from sklearn_ser.runs.write import SEEN_CLIPS
 
 __all__ = ["evaluate_run"]
@@ -63,46 +63,113 @@ def evaluate_run(
     started = time.perf_counter()
     pipeline = load_pipeline(model, trust=trust)
     pipeline.named_steps["features"].set_params(n_jobs=n_jobs, cache_dir=cache)
-    scale = pipeline.named_steps["scale"]
-    by_speaker = isinstance(scale, SpeakerNormalizer) and scale.unknown != "global"
+    scaler = pipeline.named_steps["scale"]
+    by_speaker = isinstance(scaler, SpeakerNormalizer) and scaler.unknown != "global"
     table = load_data(data)
     if by_speaker:
         check_speakers(table)
         if stress_too:
             raise OptionError(
-                "--stress asks about single clips, and this model needs all of a "
-                "speaker's: fit one without --normalize-speakers."
+                "`stress` changes single clips, and this model needs all of a speaker's: fit one "
+                "without `normalize_speakers`."
             )
+    table, left_out, notes = _known_clips(table, pipeline.classes_, data)
+    progress = on_progress or silent
     options = RunOptions(data, n_jobs=n_jobs, on_error=on_error)
-    corpus = read_corpus(pipeline, table, options, on_progress or silent)
-    known, relation, notes = relate(
-        corpus, pipeline.classes_, read_card(model), _seen_clips(model), data
-    )
-    tested = corpus.table[known]
-    clf = pipeline.named_steps["clf"]
-    X = scaled(pipeline, corpus.matrix, corpus.table, known)
+    store = FeatureStore(table, [pipeline], options, progress)
+    relation, more = _relate(store, read_card(model), _seen_clips(model))
+    clips = store.subset(np.arange(len(store)))
+    clf, X = pipeline.named_steps["clf"], scale(pipeline, clips)
     predicted, probabilities = clf.predict(X).astype(str), clf.predict_proba(X)
-    transductive = by_speaker and bool(set(tested["speaker"]) - set(scale.speakers_))
+    notes += more
+    transductive = by_speaker and bool(set(clips.table["speaker"]) - set(scaler.speakers_))
     if transductive:
         notes.append(TRANSDUCTIVE)
-    seen = np.isin(corpus.checksums[known], _seen_clips(model))
-    speakers = corpus.table["speaker"].to_numpy()[known] if "speaker" in corpus.table else None
-    metrics = score(corpus.emotions[known], predicted) | {
-        **bootstrap_scores(corpus.emotions[known], predicted, speakers),
-        **describe_predictions(tested, predicted, probabilities, pipeline.classes_),
-        "stress": _stress(pipeline, tested, seen, on_progress or silent) if stress_too else None,
+    seen = np.isin(store.checksums, _seen_clips(model))
+    metrics = score(clips.y, predicted) | {
+        **bootstrap_scores(clips.y, predicted, clips.speaker),
+        **describe_predictions(clips.table, predicted, probabilities, pipeline.classes_),
+        "stress": _stress(pipeline, clips.table, seen, progress) if stress_too else None,
         **relation,
+        "left_out": left_out,
         "transductive": transductive,
         "n_train": 0,
         "n_validation": 0,
-        "n_test": int(known.sum()),
+        "n_test": len(store),
         "train": None,
         "validation": None,
-        "skipped": corpus.skipped,
+        "skipped": store.skipped,
         "seconds": time.perf_counter() - started,
         "run": str(model),
     }
     return metrics, notes
+
+
+def _known_clips(
+    table: pd.DataFrame, classes: np.ndarray, data: str
+) -> tuple[pd.DataFrame, dict[str, Any], list[str]]:
+    """Return the clips whose emotion a model knows, what is left out, and sentences about that.
+
+    Raises
+    ------
+    CorpusError
+        If there is none.
+    """
+    classes, emotions = np.asarray(classes).astype(str), table["emotion"].astype(str)
+    known = emotions.isin(classes)
+    unknown, counts = np.unique(emotions[~known], return_counts=True)
+    absent = sorted(set(classes) - set(emotions))
+    notes = []
+    if len(unknown):
+        notes.append(
+            f"{counts.sum()} clips are left out: the model does not know {', '.join(unknown)}; it "
+            f"knows {', '.join(classes)}."
+        )
+    if not known.any():
+        raise CorpusError(f"No clip of {data} has an emotion that the model knows: {notes[0]}")
+    if absent:
+        notes.append(
+            f"No clip is {' or '.join(absent)}, which the model knows too: they have no recall and "
+            "do not count in UAR, but the model may predict them, wrongly."
+        )
+    left_out = {
+        "data": {str(name): int(n) for name, n in zip(unknown, counts, strict=True)},
+        "model": absent,
+    }
+    return table[known.to_numpy()].reset_index(drop=True), left_out, notes
+
+
+def _relate(
+    store: FeatureStore, card: Mapping[str, Any], seen: list[str]
+) -> tuple[dict[str, Any], list[str]]:
+    """Say what the clips are to the model: seen in training, of its corpus, or of another.
+
+    Returns
+    -------
+    relation : dict
+        split: "seen in training", "cross-corpus" where no corpus is on both sides, or "none";
+        n_seen, the clips fitted on; and corpora, a dict of the lists model and data.
+    notes : list of str
+        What the reader of the scores must know.
+    """
+    ours = sorted(set(store.table["corpus"].dropna().astype(str)))
+    theirs = list(card.get("data", {}).get("corpora", []))
+    n_seen = int(np.isin(store.checksums, seen).sum())
+    split, notes = "none", []
+    if n_seen:
+        split = "seen in training"
+        notes.append(
+            f"{n_seen} of these {len(store)} clips were seen in training, so the scores say "
+            "little about new clips. Those of the run itself do."
+        )
+    elif ours and theirs and not set(ours) & set(theirs):
+        split = "cross-corpus"
+        notes.append(
+            f"A cross-corpus score: the model learned from {', '.join(theirs)} and is tested on "
+            f"{', '.join(ours)}: other speakers, rooms, texts and ideas of each emotion. It is not "
+            "to be compared with scores within one corpus."
+        )
+    return {"split": split, "n_seen": n_seen, "corpora": {"model": theirs, "data": ours}}, notes
 
 
 def _stress(

@@ -4,6 +4,7 @@ import copy
 import json
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,45 +22,54 @@ from sklearn_ser.persistence import save_pipeline
 from sklearn_ser.persistence.card import read_card
 from sklearn_ser.report.figures import draw_confusion_matrix, draw_training_curves
 from sklearn_ser.report.run_page import Evidence, write_report
-from sklearn_ser.runs.corpus import RunCorpus
-from sklearn_ser.runs.folds import Answers
 from sklearn_ser.runs.options import RunOptions, data_name
+from sklearn_ser.runs.store import FeatureStore
+from sklearn_ser.runs.training import Outcome, Predictions
 
-__all__ = ["SEEN_CLIPS", "write_run"]
+__all__ = ["SEEN_CLIPS", "RunResult", "write_run"]
 
 SEEN_CLIPS = "seen_clips.txt"  # checksums of the clips a run has trained with
 
 
-def write_run(
-    folder: Path,
-    out: Path,
-    *,
-    corpus: RunCorpus,
-    parts: Fold,
-    options: RunOptions,
-    fitted: Pipeline,
-    saved: Pipeline,
-    metrics: Mapping[str, Any],
-    answers: Answers,
-    started: float,
-) -> dict[str, Any]:
+@dataclass(frozen=True)
+class RunResult:
+    """All that a run has come to.
+
+    Attributes
+    ----------
+    store : FeatureStore
+    fold : Fold
+        What the saved pipeline was fitted on and what was tested, of all folds together.
+    options : RunOptions
+        With the parameters that a search has found.
+    outcome : Outcome
+    saved : Pipeline
+        That of the scores, or one fitted again on every clip.
+    metrics : dict
+        The scores.
+    """
+
+    store: FeatureStore
+    fold: Fold
+    options: RunOptions
+    outcome: Outcome
+    saved: Pipeline
+    metrics: dict[str, Any]
+
+    @property
+    def refit(self) -> bool:
+        """Whether the saved pipeline was fitted on the test clips too, after they were scored."""
+        return self.options.refit or len(self.outcome.folds) > 1
+
+
+def write_run(folder: Path, out: Path, result: RunResult, started: float) -> dict[str, Any]:
     """Write all that a run leaves.
 
     Parameters
     ----------
     folder, out : Path
         Where to write, and where the folder will be in the end.
-    corpus : RunCorpus
-    parts : Fold
-    options : RunOptions
-    fitted : Pipeline
-        The pipeline the scores belong to.
-    saved : Pipeline
-        The pipeline to save: the same, or with `refit` its sibling fitted on every clip.
-    metrics : mapping
-        The scores.
-    answers : Answers
-        What was predicted of the test clips, of all folds together.
+    result : RunResult
     started : float
         When the run began, by `time.perf_counter`.
 
@@ -68,28 +78,30 @@ def write_run(
     metrics : dict
         The scores with the run's `seconds` and its folder, as in metrics.json.
     """
-    card = _describe_run(corpus, parts, options, metrics)
-    tested = corpus.table.iloc[answers.rows]
-    predictions = _tabulate(tested, answers, "folds" in metrics)
-    predictions.to_csv(folder / "predictions.csv", index=False)
-    metrics = {
-        **metrics,
-        **_details(tested, answers, metrics),
-    }
-    _draw_figures(folder, fitted, corpus, parts, answers.predicted, options)
-    seen = np.arange(len(corpus.table))
-    if not options.refit:
-        seen = np.setdiff1d(seen, parts.test)
-    card["training"] = describe_training(saved, corpus.inspections.iloc[seen], corpus.matrix[seen])
-    checksums = "\n".join(sorted(corpus.checksums[seen]))
+    store, fold, predictions = result.store, result.fold, result.outcome.predictions
+    card = _describe_run(result)
+    tested = store.table.iloc[predictions.rows]
+    table = _tabulate(tested, predictions, "folds" in result.metrics)
+    table.to_csv(folder / "predictions.csv", index=False)
+    metrics = {**result.metrics, **_details(tested, predictions, result.metrics)}
+    # The curves of a network are those of the pipeline that was scored, if there is just one.
+    fitted = result.saved if "folds" in metrics else result.outcome.trained[0].pipeline
+    _draw_figures(folder, fitted, result)
+    seen = np.arange(len(store))
+    if not result.refit:
+        seen = np.setdiff1d(seen, fold.test)
+    card["training"] = describe_training(
+        result.saved, store.inspections.iloc[seen], store.features(result.saved)[seen]
+    )
+    checksums = "\n".join(sorted(store.checksums[seen]))
     (folder / SEEN_CLIPS).write_text(checksums + "\n", encoding="ascii")
-    save_pipeline(saved, folder / "pipeline.joblib", card)
-    _save_network(saved, folder / "best_model.keras")
+    save_pipeline(result.saved, folder / "pipeline.joblib", card)
+    _save_network(result.saved, folder / "best_model.keras")
     metrics = {**metrics, "seconds": time.perf_counter() - started, "run": str(out)}
     text = json.dumps(metrics, indent=2, ensure_ascii=False)
     (folder / "metrics.json").write_text(text, encoding="utf-8")
-    title = f"{options.clf} on {data_name(options.data)}"
-    evidence = Evidence(corpus.table, parts, predictions, fitted)
+    title = f"{result.options.clf} on {data_name(result.options.data)}"
+    evidence = Evidence(store.table, fold, table, fitted)
     charts = write_report(
         folder / "report.html", title, metrics, read_card(folder), _notes(card), evidence
     )
@@ -98,14 +110,18 @@ def write_run(
     return metrics
 
 
-def _details(tested: pd.DataFrame, answers: Answers, metrics: Mapping[str, Any]) -> dict[str, Any]:
+def _details(
+    tested: pd.DataFrame, predictions: Predictions, metrics: Mapping[str, Any]
+) -> dict[str, Any]:
     """Return what the test set shows beyond the scores, and what calibration has changed."""
-    found = describe_predictions(tested, answers.predicted, answers.probabilities, answers.classes)
-    if answers.uncalibrated is not None:
-        before = score_calibration(tested["emotion"], answers.uncalibrated, answers.classes)
+    found = describe_predictions(
+        tested, predictions.predicted, predictions.probabilities, predictions.classes
+    )
+    if predictions.uncalibrated is not None:
+        before = score_calibration(tested["emotion"], predictions.uncalibrated, predictions.classes)
         found["calibration"] |= {
             "ece_before": before["ece"],
-            "temperature": answers.temperature,
+            "temperature": predictions.temperature,
             "n_clips": metrics["n_validation"],
             "by": metrics["validation_by"],
         }
@@ -119,21 +135,15 @@ def _save_network(saved: Pipeline, path: Path) -> None:
         copy.deepcopy(clf.network_).model.save(path)  # the copy has no optimizer, twice its size
 
 
-def _draw_figures(
-    folder: Path,
-    fitted: Pipeline,
-    corpus: RunCorpus,
-    parts: Fold,
-    predicted: np.ndarray,
-    options: RunOptions,
-) -> None:
+def _draw_figures(folder: Path, fitted: Pipeline, result: RunResult) -> None:
     figures = folder / "figures"
     figures.mkdir()
+    predictions = result.outcome.predictions
     draw_confusion_matrix(
-        corpus.emotions[parts.test],
-        predicted,
+        result.store.emotions[predictions.rows],
+        predictions.predicted,
         figures / "confusion_matrix.png",
-        f"{options.clf}, {parts.split} split",
+        f"{result.options.clf}, {result.fold.split} split",
     )
     clf = bare_classifier(fitted.named_steps["clf"])
     if isinstance(clf, NetworkClassifier):
@@ -141,41 +151,40 @@ def _draw_figures(
         draw_training_curves(clf.history_, clf.best_epoch_, figures / "training_curves.png")
 
 
-def _tabulate(tested: pd.DataFrame, answers: Answers, folded: bool) -> pd.DataFrame:
+def _tabulate(tested: pd.DataFrame, predictions: Predictions, folded: bool) -> pd.DataFrame:
     """Return a row per test clip: path, truth, prediction, and each emotion's probability."""
     table = pd.DataFrame(
         {
             "path": tested["path"].to_numpy(),
             "truth": tested["emotion"].to_numpy().astype(str),
-            "prediction": answers.predicted,
+            "prediction": predictions.predicted,
         }
     )
-    for i, emotion in enumerate(answers.classes):
-        table[f"p_{emotion}"] = answers.probabilities[:, i]
+    for i, emotion in enumerate(predictions.classes):
+        table[f"p_{emotion}"] = predictions.probabilities[:, i]
     if folded:
-        table["fold"] = answers.folds + 1
+        table["fold"] = predictions.folds + 1
     return table
 
 
-def _describe_run(
-    corpus: RunCorpus, parts: Fold, options: RunOptions, metrics: Mapping[str, Any]
-) -> dict[str, Any]:
+def _describe_run(result: RunResult) -> dict[str, Any]:
     """Return what the card says beyond the pipeline itself: data, split, scores."""
-    table = corpus.table
+    store, fold, options, metrics = result.store, result.fold, result.options, result.metrics
+    table = store.table
     split: dict[str, Any] = {
-        "kind": parts.split,
+        "kind": fold.split,
         "seed": options.seed,
         "test_size": options.test_size,
         "validation_size": options.validation_size,
-        "validation_by": parts.validation_by,
+        "validation_by": fold.validation_by,
         "transductive": metrics["transductive"],
         **{name: metrics[name] for name in ("n_train", "n_validation", "n_test")},
     }
     if "folds" in metrics:
         split |= {"n_folds": len(metrics["folds"]), "test_size": None}
     for column in ("speaker", "text"):
-        if column in parts.split:
-            split[f"test_{column}s"] = sorted(set(table[column].iloc[parts.test].astype(str)))
+        if column in fold.split:
+            split[f"test_{column}s"] = sorted(set(table[column].iloc[fold.test].astype(str)))
     return {
         "recipe": options.clf,
         "parameters": {name: repr(value) for name, value in options.params.items()},
@@ -184,8 +193,8 @@ def _describe_run(
             "corpora": sorted(set(table["corpus"].dropna().astype(str))),
             "n_clips": len(table),
             "emotions": {str(k): int(v) for k, v in table["emotion"].value_counts().items()},
-            "fingerprint": corpus.fingerprint,
-            "skipped": corpus.skipped,
+            "fingerprint": store.fingerprint,
+            "skipped": store.skipped,
         },
         "split": split,
         "scores": {
@@ -195,7 +204,7 @@ def _describe_run(
         }
         | {"interval": metrics["interval"]},
         "audit": _shorten(metrics["audit"]),
-        "refit": options.refit,
+        "refit": result.refit,
         "calibrated": options.calibrate,
         "augmented": parse_augment(options.augment),
     } | ({"search": metrics["search"]} if "search" in metrics else {})
@@ -216,8 +225,8 @@ def _notes(card: Mapping[str, Any]) -> list[str]:
     if "n_folds" in card["split"]:
         notes.append(
             "The saved pipeline was fitted again on every clip after these scores were taken: "
-            f"they are those of the {card['split']['n_folds']} pipelines of the folds, each asked "
-            "about the clips that it was not fitted on."
+            f"they are those of the {card['split']['n_folds']} pipelines of the folds, each of the "
+            "clips that it was not fitted on."
         )
     elif card["refit"]:
         notes.append(

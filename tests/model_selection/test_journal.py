@@ -15,8 +15,9 @@ from sklearn_ser import SVMClassifier, make_pipeline
 from sklearn_ser.classifiers._keras import tensorflow_version
 from sklearn_ser.exceptions import OptionError, SearchStopped
 from sklearn_ser.model_selection._journal import Journal
-from sklearn_ser.model_selection.search import grid_search
+from sklearn_ser.model_selection.search import SearchOptions, grid_search
 from tests.conftest import run
+from tests.model_selection.test_search import clips_of
 
 X, Y = load_iris(return_X_y=True)
 Y = np.array(["angry", "happy", "sad"])[Y]
@@ -25,7 +26,8 @@ GRID = {"clf__C": [0.01, 0.1, 1, 10, 100]}
 
 def search(grid=GRID, pipeline=None, **how):
     pipeline = pipeline or make_pipeline("svm", "mfcc")
-    return grid_search(pipeline, lambda _: X, Y, grid, rows=np.arange(150), **how)
+    options = {name: how.pop(name) for name in ("n_folds", "strategy", "n_candidates") & how.keys()}
+    return grid_search(pipeline, clips_of(X, Y), SearchOptions(grid, **options), **how)
 
 
 @pytest.fixture
@@ -91,7 +93,7 @@ def test_search_without_the_distribution_tensorflow(monkeypatch, tmp_path, insta
 
 def test_without_a_cache_nothing_is_kept(stop_at):
     stop_at(8)
-    with pytest.raises(SearchStopped, match="leave out --no-cache"):
+    with pytest.raises(SearchStopped, match=r"`cache=None`: leave that out"):
         search()
     stop_at(1)
     with pytest.raises(SearchStopped, match="before the first"):
@@ -126,6 +128,23 @@ def test_a_line_cut_short_and_a_folder_that_cannot_be_written(tmp_path):
     Journal(tmp_path / "file" / "below", "key").add({}, {})
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"\xff\xfe", b"{}", b"null", b"[1, 2]", b'{"a": 1, "b": 2}', b'["clf__C=1", {}]',
+        b'["clf__C=1", [1]]', b'[{}, {"mean_test_score": 1}]', b"[" * 10_000,
+        b'["clf__C=1", {"mean_test_score": "high"}]',
+    ],
+)  # fmt: skip
+def test_a_journal_with_lines_of_somebody_else(tmp_path, line):
+    journal = Journal(tmp_path, "key")
+    journal.add({"clf__C": 2}, {"mean_test_score": 0.5})
+    whole = journal.file.read_bytes()
+    journal.file.write_bytes(line + b"\n" + whole)
+    with pytest.warns(UserWarning, match=r"key\.jsonl holds 1 lines .* tried again"):
+        assert Journal(tmp_path, "key").rows == {"clf__C=2": {"mean_test_score": 0.5}}
+
+
 def test_halving_is_scikit_learns():
     result = search(GRID, strategy="halving", seed=2)
     tail = make_pipeline("svm", clf__calibrate=False)[2:]
@@ -154,10 +173,12 @@ def test_an_unknown_strategy():
 
 
 @pytest.mark.parametrize("n_jobs", [None, 2])
-def test_every_fit_is_told(n_jobs):
-    told = []
-    search(n_jobs=n_jobs, on_progress=lambda *step: told.append(step))
-    assert sorted(told) == [(i, 25) for i in range(1, 26)]
+def test_progress_of_a_search(n_jobs):
+    steps = []
+    search(n_jobs=n_jobs, on_progress=lambda *step: steps.append(step))
+    assert steps[0] == (5, 25)  # the folds of the first candidate
+    assert steps[-1] == (25, 25)
+    assert [done for done, _ in steps] == sorted(done for done, _ in steps)
 
 
 # The command

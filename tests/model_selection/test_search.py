@@ -1,6 +1,7 @@
 import functools
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.base import clone
 from sklearn.calibration import CalibratedClassifierCV
@@ -9,21 +10,29 @@ from sklearn.model_selection import GridSearchCV, GroupKFold, StratifiedKFold
 
 from sklearn_ser import ANNClassifier, make_pipeline
 from sklearn_ser.exceptions import CorpusError, OptionError
-from sklearn_ser.model_selection.search import grid_search, make_folds
+from sklearn_ser.model_selection import Subset
+from sklearn_ser.model_selection.search import SearchOptions, grid_search, make_folds
 
 X, Y = load_iris(return_X_y=True)
 Y = np.array(["angry", "happy", "sad"])[Y]
-ROWS = np.arange(0, 150, 2)
+EVEN = np.arange(0, 150, 2)
 
 
-def search(pipeline, grid, **how):
+def clips_of(X, y, extract=None, **columns):
+    """A subset whose features are ready."""
+    table = pd.DataFrame({"path": np.arange(len(y)).astype(str), "emotion": y, **columns})
+    return Subset(np.arange(len(y)), table, extract or (lambda pipeline: X))
+
+
+def search(pipeline, grid, n_folds=5, columns=None, **how):
     calls = []
 
     def extract(candidate):
         calls.append(candidate["features"].get_params()["mfcc__n_mfcc"])
-        return X[:, : calls[-1]]
+        return X[EVEN, : calls[-1]]
 
-    return grid_search(pipeline, extract, Y, grid, rows=ROWS, **how), calls
+    clips = clips_of(None, Y[EVEN], extract, **(columns or {}))
+    return grid_search(pipeline, clips, SearchOptions(grid, n_folds), **how), calls
 
 
 def test_the_numbers_are_grid_search_cvs():
@@ -32,7 +41,7 @@ def test_the_numbers_are_grid_search_cvs():
     assert calls == [4]
     tail = make_pipeline("svm", clf__calibrate=False)[2:]
     folds = StratifiedKFold(5, shuffle=True, random_state=3)
-    plain = GridSearchCV(tail, grid, scoring="balanced_accuracy", cv=folds).fit(X[ROWS], Y[ROWS])
+    plain = GridSearchCV(tail, grid, scoring="balanced_accuracy", cv=folds).fit(X[EVEN], Y[EVEN])
     assert result.best_params == plain.best_params_
     assert result.best_score == pytest.approx(plain.best_score_)
     np.testing.assert_allclose(
@@ -48,7 +57,6 @@ def test_features_are_extracted_once_per_setting():
     assert calls == [2, 4]
     assert len(result.cv_results) == 4
     assert set(result.best_params) == set(grid)
-    assert result.matrix.shape[1] == result.best_params["features__mfcc__n_mfcc"]
     assert set(result.cv_results["param_features__mfcc__n_mfcc"]) == {2, 4}
 
 
@@ -64,17 +72,8 @@ def test_candidates_are_not_calibrated(monkeypatch):
     assert len(fits) == 5
 
 
-def test_the_search_sees_its_rows_alone():
-    spoiled = X.copy()
-    spoiled[1::2] = np.nan  # a look at any other clip would raise
-    result = grid_search(
-        make_pipeline("svm", "mfcc"), lambda _: spoiled, Y, {"clf__C": [1]}, rows=ROWS
-    )
-    assert result.best_score > 0.9
-
-
 def test_groups_reach_folds_and_networks(monkeypatch):
-    groups = np.arange(len(ROWS)) % 4
+    groups = (np.arange(len(EVEN)) % 4).astype(str)
     seen = []
     fit = ANNClassifier.fit
 
@@ -85,15 +84,12 @@ def test_groups_reach_folds_and_networks(monkeypatch):
 
     monkeypatch.setattr(ANNClassifier, "fit", spy)
     pipe = make_pipeline("ann", clf__epochs=1, random_state=0, features__mfcc__n_mfcc=4)
-    told = []
-    search(
-        pipe, {"clf__dropout": [0.1]}, groups=groups, n_folds=3,
-        on_progress=lambda *progress: told.append(progress),
-    )  # fmt: skip
-    folds = GroupKFold(3).split(ROWS, Y[ROWS], groups)
+    how = {"columns": {"speaker": groups}, "split": "speaker"}
+    result, _ = search(pipe, {"clf__dropout": [0.1]}, 3, **how)
+    assert result.folds_by == "speaker"
+    folds = GroupKFold(3).split(EVEN, Y[EVEN], groups)
     for found, (train, _) in zip(seen, folds, strict=True):
         np.testing.assert_array_equal(found, groups[train])
-    assert sorted(told) == [(1, 3), (2, 3), (3, 3)]
 
 
 def test_fewer_folds_where_there_are_fewer_groups_or_clips():
@@ -107,4 +103,4 @@ def test_fewer_folds_where_there_are_fewer_groups_or_clips():
 def test_a_wrong_grid_is_said_before_any_work(grid):
     pipe = make_pipeline("svm", "mfcc")
     with pytest.raises(OptionError):
-        grid_search(clone(pipe), pytest.fail, Y, grid, rows=ROWS)
+        grid_search(clone(pipe), clips_of(None, Y, pytest.fail), SearchOptions(grid))

@@ -10,6 +10,7 @@ from sklearn.metrics import accuracy_score, balanced_accuracy_score
 
 from sklearn_ser.metrics.paired import compare_pairs, holm, paired_test
 from sklearn_ser.report.comparison import headline
+from sklearn_ser.runs import store
 from tests.conftest import run
 
 
@@ -151,12 +152,10 @@ def test_again_the_same(compared, spoken, tmp_path):
 
 
 def test_features_of_each_classifier_are_extracted_once(spoken, tmp_path, monkeypatch):
-    from sklearn_ser.runs import compare as runs_compare
-
     calls = []
-    extract = runs_compare.extract_features
+    extract = store.extract_features
     monkeypatch.setattr(
-        runs_compare, "extract_features", lambda *a, **k: calls.append(1) or extract(*a, **k)
+        store, "extract_features", lambda *a, **k: calls.append(1) or extract(*a, **k)
     )
     how = ("--clf", "svm,rf,logreg", "--data", spoken, "--features", "mfcc", "--folds", 2)
     out, _ = run("compare", *how, "--out", tmp_path / "c", "--json")

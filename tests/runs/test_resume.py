@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from sklearn_ser import SVMClassifier
 from sklearn_ser.cli import app
-from sklearn_ser.exceptions import OptionError, SearchStopped, UnfinishedError
+from sklearn_ser.exceptions import OptionError, OutputError, SearchStopped, UnfinishedError
 from sklearn_ser.runs import RunOptions, SearchOptions, fit_run, read_options, search_run
 
 ALIKE = {"seconds", "seconds_fit", "run"}  # what two runs of the same fit may differ in
@@ -35,7 +35,7 @@ def options(little_corpus, tmp_path):
 
 def test_a_broken_run_goes_on_and_ends_as_the_undisturbed_one(options, tmp_path):
     whole = fit_run(RunOptions(**{**vars(options), "out": tmp_path / "whole"}))
-    with pytest.raises(UnfinishedError, match=r"fit --resume .*broken"):
+    with pytest.raises(UnfinishedError, match=r"fit with `resume=.*broken`"):
         fit_run(options, stop_at(3))
     assert not options.out.exists()
     told = read_options(options.out)
@@ -73,10 +73,67 @@ def test_what_was_left_unfinished_is_neither_overwritten_nor_forgotten(options, 
         fit_run(options)
     with pytest.raises(OptionError, match=r"unfinished there: .*broken"):
         read_options(tmp_path / "other")
-    hidden = tmp_path / ".broken.partial"
-    (hidden / "options.json").write_text("{}")
-    with pytest.raises(OptionError, match="cannot be read"):
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "[1]",
+        "null",
+        "{}",
+        "[" * 10_000,
+        '{"data": 1}',
+        b"\xff\xfe",
+        "WRONG_TYPE",
+        "WRONG_PARAMS",
+    ],
+)
+def test_options_of_a_broken_run_that_are_damaged(options, tmp_path, text):
+    with pytest.raises(UnfinishedError):
+        fit_run(options, stop_at(1))
+    file = tmp_path / ".broken.partial" / "options.json"
+    whole = json.loads(file.read_text())
+    if text == "WRONG_TYPE":
+        text = json.dumps(whole | {"test_size": "a fifth"})
+    if text == "WRONG_PARAMS":
+        text = json.dumps(whole | {"params": {"clf__epochs": 5}})
+    file.write_bytes(text if isinstance(text, bytes) else text.encode())
+    with pytest.raises(OptionError, match=r"options\.json cannot be read .*: start the fit anew"):
         read_options(options.out)
+
+
+@pytest.mark.parametrize("name", [".lock", ""])
+def test_planted_links_are_refused_and_what_they_point_to_stays(options, tmp_path, name):
+    victim = tmp_path / "victim"
+    hidden = tmp_path / ".broken.partial"
+    if name:
+        hidden.mkdir()
+        victim.write_text("precious")
+    else:
+        victim.mkdir()
+    (hidden / name).symlink_to(victim)
+    with pytest.raises((OptionError, OutputError), match="link"):
+        fit_run(options)
+    assert victim.read_text() == "precious" if name else not list(victim.iterdir())
+    assert not options.out.exists()
+
+
+def test_checkpoints_are_named_by_what_they_belong_to(options, tmp_path):
+    """A run that goes on finds the state of each fit by its clips and settings, not by its turn."""
+    names = set()
+
+    def look(stage, done, total, detail):
+        names.update(file.name for file in tmp_path.glob(".*.partial/checkpoint-*.npz"))
+
+    options = replace(options, folds=2, params={"clf__epochs": 1})
+    fit_run(options, look)
+    first = set(names)
+    assert len(first) == 3  # two folds, and the pipeline of all clips
+    fit_run(replace(options, out=tmp_path / "again", n_jobs=2), look)
+    assert names == first
+    fit_run(replace(options, out=tmp_path / "other", seed=1), look)
+    assert len(names) == 6
 
 
 def test_what_a_killed_run_left_without_a_checkpoint_is_cleared_away(options, tmp_path):
@@ -123,8 +180,8 @@ def test_a_search_stopped_in_its_last_fit_goes_on(little_corpus, tmp_path, monke
         search_run(options, how, stop_at(0, "fit"))
     fits.clear()
     again = search_run(options, how)
-    # The search of everything and that of the first fold are not made again.
-    assert len(fits) == (in_all - 8 if nested else 1)
+    # The search that was finished is not made again.
+    assert len(fits) == in_all - 4
     assert {k: v for k, v in again.items() if k not in ALIKE} == {
         k: v for k, v in whole.items() if k not in ALIKE
     }

@@ -1,0 +1,295 @@
+"""Trainers: what is fitted on the training set of a fold, given that and the validation set alone.
+
+`fit` and `compare` use a recipe, `grid-search` a search over recipes; all else is the same.
+"""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Protocol
+
+import joblib
+import numpy as np
+import pandas as pd
+from sklearn.base import clone
+from sklearn.pipeline import Pipeline
+from threadpoolctl import threadpool_limits
+
+from sklearn_ser.classifiers import NetworkClassifier
+from sklearn_ser.classifiers.svm import SVMClassifier
+from sklearn_ser.classifiers.temperature import TemperatureScaledClassifier
+from sklearn_ser.exceptions import CorpusError, OptionError, SearchStopped
+from sklearn_ser.features import SequenceScaler, SpeakerNormalizer
+from sklearn_ser.features.augmentation import augmented_features, parse_augment
+from sklearn_ser.model_selection import Subset
+from sklearn_ser.model_selection.search import (
+    SearchOptions,
+    SearchResult,
+    grid_search,
+    list_candidates,
+)
+from sklearn_ser.pipelines import (
+    RECIPES,
+    check_on_error,
+    make_pipeline,
+    set_pipeline_params,
+    with_tail,
+)
+from sklearn_ser.runs.options import Progress, RunOptions, silent
+
+__all__ = ["RecipeTrainer", "SearchTrainer", "Trained", "Trainer", "check_speakers", "scale"]
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What a trainer returns.
+
+    Attributes
+    ----------
+    pipeline : Pipeline
+        Fitted.
+    recipe : RecipeTrainer
+        What fits the same again, on other clips.
+    search : SearchResult or None
+        How the recipe was found, where it was searched for.
+    """
+
+    pipeline: Pipeline
+    recipe: "RecipeTrainer"
+    search: SearchResult | None = None
+
+
+class Trainer(Protocol):
+    """What turns a training and a validation set into a fitted pipeline."""
+
+    @property
+    def pipeline(self) -> Pipeline:
+        """A pipeline, not fitted, in whose setting every clip must be readable."""
+
+    @property
+    def validates(self) -> bool:
+        """Whether something is chosen on the validation set: an epoch, or a temperature."""
+
+    def fit(self, train: Subset, validation: Subset) -> Trained:
+        """Fit on the training set; the validation set may be empty."""
+
+
+@dataclass(frozen=True)
+class RecipeTrainer:
+    """Scaler and classifier of a pipeline, and a temperature where probabilities are calibrated.
+
+    Parameters
+    ----------
+    pipeline : Pipeline
+        Not fitted.
+    augment : tuple of str
+        Names of augmentations, each of which adds a changed copy of every training clip.
+    calibrate : bool
+        Whether to find a temperature on the validation set.
+    seed : int
+        Of the augmentations.
+    progress : callable
+    checkpoints : Path or None
+        Folder for the states of networks in training, from which a fit of the same clips goes on.
+    """
+
+    pipeline: Pipeline
+    augment: tuple[str, ...] = ()
+    calibrate: bool = False
+    seed: int = 0
+    progress: Progress = silent
+    checkpoints: Path | None = None
+
+    @classmethod
+    def from_options(cls, options: RunOptions, progress: Progress = silent) -> "RecipeTrainer":
+        """Return the trainer that a run's options describe."""
+        check_on_error(options.on_error)
+        augment = tuple(parse_augment(options.augment))
+        pipeline = make_pipeline(
+            options.clf,
+            options.features,
+            n_jobs=options.n_jobs,
+            random_state=options.seed,
+            **options.params,
+        )
+        if options.normalize_speakers:
+            if isinstance(pipeline.named_steps["scale"], SequenceScaler):
+                raise OptionError(
+                    f"`normalize_speakers` takes a row of features for each clip, and "
+                    f"{options.clf} takes sequences: choose another `clf` or other `features`."
+                )
+            pipeline.set_params(scale=SpeakerNormalizer(unknown="own"))
+        pipeline.named_steps["features"].set_params(cache_dir=options.cache)
+        return cls(pipeline, augment, options.calibrate, options.seed, progress)
+
+    @property
+    def validates(self) -> bool:
+        """Whether something is chosen on the validation set: an epoch, or a temperature."""
+        return self.calibrate or isinstance(self.pipeline.named_steps["clf"], NetworkClassifier)
+
+    def fit(self, train: Subset, validation: Subset) -> Trained:
+        """Fit scaler and classifier on the training set, a temperature on the validation set.
+
+        A network goes on from its checkpoint, if there is one.
+        """
+        steps = self.pipeline.named_steps
+        scaler, clf = clone(steps["scale"]), clone(steps["clf"])
+        X, y, speaker = self._training_rows(train)
+        X = scaler.fit_transform(X, **_speakers_for(scaler, speaker))
+        X_val, y_val = validation.X(self.pipeline), validation.y
+        if len(validation):
+            X_val = scaler.transform(X_val, **_speakers_for(scaler, validation.speaker))
+        if isinstance(clf, NetworkClassifier):
+            self._fit_network(clf, (X, y), (X_val, y_val), self._checkpoint(train, validation))
+        else:
+            self._fit_other(clf, X, y, np.tile(np.arange(len(train)), len(y) // len(train)))
+        if self.calibrate:
+            clf = TemperatureScaledClassifier(clone(clf)).calibrate(clf, X_val, y_val)
+        return Trained(with_tail(self.pipeline, scaler, clf), self)
+
+    def _training_rows(self, train: Subset) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+        """Return features, emotions and speakers of the clips, and of changed copies after them."""
+        X, y, speaker = train.X(self.pipeline), train.y, train.speaker
+        if not self.augment:
+            return X, y, speaker
+        self.progress("features", 0, 1, "of changed copies")
+        copies = augmented_features(self.pipeline, train.path, self.augment, self.seed)
+        self.progress("features", 1, 1, "of changed copies")
+        n = 1 + len(self.augment)
+        speaker = None if speaker is None else np.tile(speaker, n)
+        return np.concatenate([X, copies]), np.tile(y, n), speaker
+
+    def _fit_network(
+        self, clf: Any, train: tuple, validation: tuple, checkpoint: Path | None
+    ) -> None:
+        how: dict[str, Any] = {"on_epoch": self._show_epoch(clf.epochs), "checkpoint": checkpoint}
+        if len(validation[1]):
+            how["validation_data"] = validation
+        else:
+            clf.set_params(validation_fraction=0)
+        clf.fit(*train, **how)
+
+    def _fit_other(self, clf: Any, X: np.ndarray, y: np.ndarray, groups: np.ndarray) -> None:
+        self.progress("fit", 0, 1, "")
+        # Two BLAS threads on two busy cores can take a minute for what one does in a second.
+        with threadpool_limits(1, user_api="blas"):
+            clf.fit(X, y, **({"groups": groups} if isinstance(clf, SVMClassifier) else {}))
+        self.progress("fit", 1, 1, "")
+
+    def _checkpoint(self, train: Subset, validation: Subset) -> Path | None:
+        """Return the file for the state of this fit, named by what it is fitted on."""
+        if self.checkpoints is None:
+            return None
+        # Neither workers nor cache change what is fitted, and a fit may go on with others.
+        params = {
+            name: repr(value)
+            for name, value in self.pipeline.get_params().items()
+            if name.rpartition("__")[2] not in ("n_jobs", "cache_dir", "steps", "transformer_list")
+            and not hasattr(value, "get_params")
+        }
+        belongs_to = joblib.hash([train.path, validation.path, params, self.augment])
+        return self.checkpoints / f"checkpoint-{belongs_to}.npz"
+
+    def _show_epoch(self, epochs: int):
+        def show(row: dict) -> None:
+            detail = f"accuracy {row['accuracy']:.3f}"
+            if "val_loss" in row:
+                detail += f", validation {row['val_accuracy']:.3f}, loss {row['val_loss']:.3f}"
+            self.progress("epochs", row["epoch"], epochs, detail)
+
+        return show
+
+
+@dataclass(frozen=True)
+class SearchTrainer:
+    """A search over candidates on the training and validation set, then the best one's recipe.
+
+    Parameters
+    ----------
+    recipe : RecipeTrainer
+        What the candidates are variants of.
+    options : SearchOptions
+        With a grid.
+    split : str
+        What the folds of the search do not share, as far as they can.
+    n_jobs : int or None
+        Candidates to fit at once.
+    keep_in : Path or None
+        Folder for the journals of searches that are stopped.
+    """
+
+    recipe: RecipeTrainer
+    options: SearchOptions
+    split: str = "random"
+    n_jobs: int | None = None
+    keep_in: Path | None = None
+
+    @classmethod
+    def from_options(
+        cls, options: RunOptions, how: SearchOptions, progress: Progress = silent
+    ) -> "SearchTrainer":
+        """Return the trainer that the options of a run and of its search describe."""
+        recipe = RecipeTrainer.from_options(options, progress)
+        how = replace(how, grid=how.grid or RECIPES[options.clf].grid)
+        list_candidates(recipe.pipeline, how, options.seed)  # what is wrong is said before the work
+        keep_in = None if options.cache is None else options.cache / "searches"
+        return cls(recipe, how, options.split, options.n_jobs, keep_in)
+
+    @property
+    def pipeline(self) -> Pipeline:
+        """The pipeline in the first setting of the grid."""
+        first = {name: values[0] for name, values in (self.options.grid or {}).items()}
+        return set_pipeline_params(clone(self.recipe.pipeline), first)
+
+    @property
+    def validates(self) -> bool:
+        """Whether something is chosen on the validation set: an epoch, or a temperature."""
+        return self.recipe.validates
+
+    def fit(self, train: Subset, validation: Subset) -> Trained:
+        """Search all clips that are given, then fit as the best candidate does."""
+        progress = self.recipe.progress
+        result = grid_search(
+            self.recipe.pipeline,
+            train | validation,
+            self.options,
+            split=self.split,
+            n_jobs=self.n_jobs,
+            seed=self.recipe.seed,
+            keep_in=self.keep_in,
+            on_progress=lambda done, total: progress("candidates", done, total, ""),
+        )
+        best = set_pipeline_params(clone(self.recipe.pipeline), result.best_params)
+        try:
+            trained = replace(self.recipe, pipeline=best).fit(train, validation)
+        except KeyboardInterrupt:
+            words = "Stopped while the best candidate was fitted. "
+            if self.keep_in is None or self.options.strategy == "halving":
+                raise SearchStopped(words + "Of the search nothing is kept.") from None
+            raise SearchStopped(
+                words + "The candidates are kept: give the same command again to go on from there."
+            ) from None
+        return replace(trained, search=result)
+
+
+def scale(pipeline: Pipeline, clips: Subset) -> np.ndarray:
+    """Return the features of clips as the classifier of a fitted pipeline takes them."""
+    scaler = pipeline.named_steps["scale"]
+    return scaler.transform(clips.X(pipeline), **_speakers_for(scaler, clips.speaker))
+
+
+def _speakers_for(scaler: Any, speaker: np.ndarray | None) -> dict[str, np.ndarray]:
+    """Return what a scaler is given beside features: who speaks, where it scales by speaker."""
+    if speaker is None or not isinstance(scaler, SpeakerNormalizer):
+        return {}
+    return {"speaker": speaker}
+
+
+def check_speakers(table: pd.DataFrame) -> None:
+    """Raise `CorpusError` unless the speaker of every clip is known."""
+    unknown = int(table["speaker"].isna().sum()) if "speaker" in table else len(table)
+    if unknown:
+        raise CorpusError(
+            f"To z-score each speaker's clips one must know who speaks, and of {unknown} of "
+            f"{len(table)} clips the data do not say: give a corpus or a CSV with the column "
+            "speaker."
+        )
