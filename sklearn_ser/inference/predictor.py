@@ -57,12 +57,12 @@ class Prediction(NamedTuple):
     Attributes
     ----------
     emotion : str or None
-        The most probable emotion, `"unsure"` below the predictor's `abstain_below`, or None where
-        there is an error.
+        The most probable emotion, `"unsure"` below the predictor's `abstain_below`, `"silence"`
+        where there is no speech, or None where there is an error.
     confidence : float
-        The greatest probability; NaN where there is an error.
+        The greatest probability; NaN where there is no speech or an error.
     probabilities : ndarray of shape (n_classes,)
-        NaN where there is an error.
+        As `predict_proba` gives them, of silence too; NaN where there is an error.
     error : str or None
         Why there is no prediction.
     warning : str or None
@@ -179,6 +179,8 @@ class Predictor:
 
     def decide(self, probabilities: np.ndarray, warning: str | None = None) -> Prediction:
         """Return the prediction that probabilities of shape (n_classes,) mean."""
+        if warning == "silent":
+            return Prediction(SILENCE, np.nan, probabilities, None, warning)
         best = int(probabilities.argmax())
         confidence = float(probabilities[best])
         emotion = UNSURE if confidence < self.abstain_below else self.emotions[best]

@@ -9,6 +9,7 @@ from typing import Any
 import sklearn
 from threadpoolctl import threadpool_limits
 
+from sklearn_ser._files import nan_to_none
 from sklearn_ser.audio.decoding import AudioSettings, open_source
 from sklearn_ser.exceptions import AudioError
 from sklearn_ser.inference import load_predictor
@@ -85,13 +86,14 @@ def answer(data: bytes, window: float | None = None, hop: float | None = None) -
     (found,) = predictor.iter_predictions([Upload(data)])
     if found.error is not None:
         raise AudioError(found.error)
-    return {
+    answer = {
         "seconds": seconds,
         "emotion": found.emotion,
         "confidence": found.confidence,
         "probabilities": dict(zip(predictor.emotions, found.probabilities.tolist(), strict=True)),
         "warning": found.warning,
     }
+    return nan_to_none(answer)
 
 
 def _check(file: Upload, settings: AudioSettings, limits: Limits) -> float:

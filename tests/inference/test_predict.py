@@ -16,6 +16,7 @@ from sklearn_ser import load_pipeline, make_pipeline, save_pipeline
 from sklearn_ser.exceptions import CorpusError, OptionError
 from sklearn_ser.features.quality import TrainingRange, describe_training
 from sklearn_ser.inference import Predictor, find_sources, load_predictor, predict_table
+from sklearn_ser.inference.predictor import percent
 from sklearn_ser.inference.rows import RowFile
 from tests.conftest import SR, run, voice
 
@@ -180,6 +181,33 @@ def test_what_is_unlike_the_training_clips_is_said(model):
     assert "shorter than the training clips (0.09 s, theirs from 0.40 s on)" in short
     assert "lower bandwidth than the training clips (3.9 kHz" in narrow
     assert "unlike the training clips" in noise
+
+
+def test_a_silent_clip_has_no_emotion(model, clips, tmp_path):
+    silent = tmp_path / "silent.wav"
+    soundfile.write(silent, np.zeros(SR), SR)
+    how = ("predict", model, silent, clips[0])
+    row, other = json.loads(run(*how, "--json")[0])["rows"]
+    assert (row["emotion"], row["confidence"], row["error"]) == ("silence", None, None)
+    assert row["warning"] == "silent"
+    assert other["emotion"] == "angry"
+    run(*how, "--csv", tmp_path / "rows.csv")
+    assert f"{silent},silence,,," in (tmp_path / "rows.csv").read_text()
+    line = next(line for line in run(*how)[0].splitlines() if "silent.wav" in line)
+    assert line.split(maxsplit=1)[1].startswith("no speech")
+    assert not any(word in line for word in ("%", "angry", "neutral", "sad"))
+    # The pipeline itself predicts whatever it is given, as in scikit-learn.
+    assert load_pipeline(model).predict([silent])[0] in ("angry", "neutral", "sad")
+    # Silence has no confidence to compare: abstaining changes nothing.
+    assert json.loads(run(*how, "--json", "--abstain-below", 1)[0])["rows"][0] == row
+
+
+@pytest.mark.parametrize(
+    ("probability", "text"),
+    [(0.004, "0%"), (0.984, "98%"), (0.9949, "99%"), (0.9996, ">99%"), (1.0, "100%")],
+)
+def test_percent_says_100_of_certainty_alone(probability, text):
+    assert percent(probability) == text
 
 
 def test_training_clips_need_no_warning(model, clips):

@@ -1,9 +1,11 @@
 """The page of `serve`, in a real browser with a microphone that plays a file."""
 
 import contextlib
+import json
 import shutil
 import signal
 
+import httpx
 import numpy as np
 import pytest
 import soundfile
@@ -48,10 +50,12 @@ def visit(browser):
     """Open a page, as a person who allows the microphone or not; nothing may go wrong in it."""
     contexts, wrong = [], []
 
-    def open_page(url, *permissions, **how):
+    def open_page(url, *permissions, routes=None, **how):
         context = browser.new_context(permissions=permissions, **how)
         contexts.append(context)
         page = context.new_page()
+        for pattern, handler in (routes or {}).items():
+            page.route(pattern, handler)
         page.on("pageerror", lambda error: wrong.append(str(error)))
         page.on("console", lambda said: wrong.append(said.text) if said.type == "error" else None)
         page.goto(url)
@@ -70,7 +74,24 @@ def wait_for_text(page, place, *words):
         page.locator(place).filter(has_text=word).wait_for(timeout=20_000)
 
 
-def test_a_file(server, visit, talk, tmp_path):
+def assert_no_result(page, headline):
+    """Check that the page shows nothing of any prediction."""
+    assert page.inner_text("#answer") == headline
+    assert page.inner_text("#warning") == ""
+    assert set(page.locator("#bars .figure").all_text_contents()) == {"–"}
+    assert page.locator("#bars .best").count() == 0
+    assert page.locator("#rows tr").count() == 0
+    assert page.get_attribute("#timeline", "aria-label") == "Timeline of emotions: empty"
+
+
+@pytest.fixture
+def short(tmp_path):
+    path = tmp_path / "short.flac"
+    soundfile.write(path, voice(0.4, 180), SR)
+    return path
+
+
+def test_a_file(server, visit, talk, short):
     page = visit(server[0])
     assert "SVMClassifier" in page.inner_text("#model")
     assert page.inner_text("#answer") == "No audio yet."
@@ -79,20 +100,79 @@ def test_a_file(server, visit, talk, tmp_path):
     emotions = page.locator("#rows td:nth-child(3)").all_text_contents()
     # Windows on both sides of the pause overlap it, and may sound like anything.
     assert [emotions[0], emotions[-1]] == ["sad", "angry"]
+    assert "no speech" in emotions
     assert "sad from 0.0" in page.get_attribute("#timeline", "aria-label")
-    short = tmp_path / "short.flac"
-    soundfile.write(short, voice(0.4, 180), SR)
     page.set_input_files("#file", short)
     wait_for_text(page, "#answer", "neutral")
     assert page.locator("#bars li.best").inner_text().split()[0] == "neutral"
     assert page.locator("#problem").inner_text() == ""
+
+
+def test_a_result_does_not_stay_under_the_next_file(server, visit, talk, short, tmp_path):
+    page = visit(server[0])
+    page.set_input_files("#file", short)
+    wait_for_text(page, "#answer", "neutral")
+    held = []
+    page.route("**/predict", lambda route: held.append(route))
+    page.set_input_files("#file", talk)
+    wait_for_text(page, "#status", "Working on talk.wav")
+    assert_no_result(page, "Working on talk.wav…")
+    held[0].continue_()
+    wait_for_text(page, "#status", "talk.wav: 8.0 s")
+    page.unroute("**/predict")
     bad = tmp_path / "bad.wav"
     bad.write_text("no audio")
     page.set_input_files("#file", bad)
     wait_for_text(page, "#problem", "The file is not audio")
+    assert_no_result(page, "No result for bad.wav.")
     page.set_input_files("#file", short)
     wait_for_text(page, "#answer", "neutral")
     assert page.locator("#problem").inner_text() == ""
+
+
+@pytest.mark.parametrize("seconds", [1, 5])
+def test_of_a_silent_file_no_emotion_is_shown(server, visit, talk, tmp_path, seconds):
+    page = visit(server[0])
+    silent = tmp_path / "silent.wav"
+    soundfile.write(silent, np.zeros(seconds * SR), SR)
+    page.set_input_files("#file", talk)
+    wait_for_text(page, "#status", "talk.wav: 8.0 s")
+    page.set_input_files("#file", silent)
+    wait_for_text(page, "#status", f"silent.wav: {seconds}.0 s")
+    assert page.inner_text("#answer").startswith("No speech")
+    assert set(page.locator("#bars .figure").all_text_contents()) == {"–"}
+    assert page.locator("#bars .best").count() == 0
+    rows = page.locator("#rows tr").all_text_contents()
+    assert rows == [f"0.00{seconds}.00no speech–"]
+    assert "%" not in page.locator("main").inner_text()
+
+
+@pytest.mark.parametrize(
+    ("accuracy", "speaker", "sentence"),
+    [
+        (0.4743, {"n_shared": 0}, "of speakers that it had never heard: 47 % right."),
+        (
+            0.9996,
+            {"n_shared": 2},
+            "of speakers that it knew from training: over 99 % right. Expect fewer for other "
+            "voices.",
+        ),
+        (
+            1.0,
+            None,
+            "whose speakers may be known to it from training: all right. Expect fewer for other "
+            "voices.",
+        ),
+    ],
+)
+def test_the_header_says_on_whose_voices_it_was_tested(server, visit, accuracy, speaker, sentence):
+    card = httpx.get(f"{server[0]}/card").json()
+    card["scores"]["accuracy"] = accuracy
+    card["split"]["n_test"] = 560
+    card["audit"]["speaker"] = speaker
+    card["data"]["name"] = "tess"
+    page = visit(server[0], routes={"**/card": lambda route: route.fulfill(json=card)})
+    assert page.inner_text("#model") == f"SVMClassifier. Tested on 560 clips of tess, {sentence}"
 
 
 def test_by_keyboard_alone(server, visit):
@@ -111,6 +191,11 @@ def test_by_keyboard_alone(server, visit):
 
 def test_live(server, visit):
     page = visit(server[0], "microphone")
+    messages = []
+    page.on(
+        "websocket",
+        lambda socket: socket.on("framereceived", lambda data: messages.append(json.loads(data))),
+    )
     page.click("#speak")
     wait_for_text(page, "#status", "Listening")
     assert page.get_attribute("#speak", "aria-pressed") == "true"
@@ -118,7 +203,50 @@ def test_live(server, visit):
     wait_for_text(page, "#answer", "angry")
     page.click("#speak")
     assert page.get_attribute("#speak", "aria-pressed") == "false"
-    assert page.locator("#rows tr").count() >= 1
+    events = [message for message in messages if message["type"] == "event"]
+    segments = []
+    for event in events:
+        segments[-1:] = event["segments"]
+    rows = page.locator("#rows tr").all_text_contents()
+    confidences = [percent(segment["confidence"]) for segment in segments]
+    # The page may have been stopped before it has read the latest messages.
+    assert 0 <= len(segments) - len(rows) <= 1
+    shown = [row.rsplit("no speech", 1)[-1] for row in rows[:-1]]
+    assert len(shown) >= 1
+    assert all(
+        row.endswith(f"{segment['emotion'].replace('silence', 'no speech')}{confidence}")
+        for row, segment, confidence in zip(rows[:-1], segments, confidences, strict=False)
+    )
+
+
+def percent(confidence):
+    """Return what the page shows of a confidence."""
+    if confidence is None:
+        return "–"
+    return "over 99 %" if 0.995 <= confidence < 1 else f"{int(100 * confidence + 0.5)} %"
+
+
+def test_the_live_headline_keeps_up_with_the_bars(server, visit):
+    page = visit(server[0], "microphone")
+    page.evaluate(
+        """() => {
+          window.pairs = [];
+          new MutationObserver(() => {
+            const best = document.querySelector("#bars li.best");
+            const pair = [document.querySelector("#answer").textContent,
+              best && `${best.dataset.emotion}, ${best.querySelector(".figure").textContent}`];
+            window.pairs.push(pair);
+          }).observe(document.querySelector("#bars"), {subtree: true, childList: true,
+            characterData: true});
+        }"""
+    )
+    page.click("#speak")
+    wait_for_text(page, "#answer", "sad")
+    wait_for_text(page, "#answer", "angry")
+    page.wait_for_timeout(2000)  # figures that change while the emotion stays the same
+    pairs = [pair for pair in page.evaluate("window.pairs") if pair[1]]
+    assert len({headline for headline, _ in pairs}) >= 4
+    assert all(headline.replace("over ", ">") == best for headline, best in pairs)
 
 
 def test_a_refused_microphone(server, visit):
@@ -136,12 +264,30 @@ def test_a_server_that_goes_and_comes_back(model, visit, talk):
         process.send_signal(signal.SIGKILL)
         process.wait()
         wait_for_text(page, "#status", "The server is gone")
+        assert page.inner_text("#answer") == "Nothing heard now."
+        assert set(page.locator("#bars .figure").all_text_contents()) == {"–"}
     port = url.rsplit(":", 1)[1]
     with serving(model, "--port", port):
         wait_for_text(page, "#status", "Listening")
         page.click("#speak")
         page.set_input_files("#file", talk)
         wait_for_text(page, "#status", "talk.wav: 8.0 s")
+
+
+def test_a_result_does_not_stay_when_the_server_is_away(server, visit, talk, short):
+    page = visit(server[0])
+    page.set_input_files("#file", short)
+    wait_for_text(page, "#answer", "neutral")
+    page.context.set_offline(True)
+    page.set_input_files("#file", talk)
+    wait_for_text(page, "#problem", "The server does not answer")
+    wait_for_text(page, "#status", "The server is gone; waiting")
+    assert_no_result(page, "No result for talk.wav.")
+    page.context.set_offline(False)
+    wait_for_text(page, "#status", "The server is back")
+    assert page.locator("#problem").inner_text() == ""
+    page.set_input_files("#file", talk)
+    wait_for_text(page, "#status", "talk.wav: 8.0 s")
 
 
 def test_a_token_is_asked_for(closed, browser, talk):

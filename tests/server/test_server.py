@@ -57,7 +57,9 @@ def test_an_upload_is_answered_as_the_pipeline_does(url, model, form):
     assert answer["confidence"] == expected.max()
     assert answer["seconds"] == pytest.approx(0.4, abs=0.001)
     assert answer["warning"] is None
-    assert post(url, encode(np.zeros(SR))).json()["warning"] == "silent"
+    silent = post(url, encode(np.zeros(SR))).json()
+    assert (silent["emotion"], silent["confidence"]) == ("silence", None)
+    assert silent["warning"] == "silent"
 
 
 def test_windows_are_answered_as_the_stream_does(url, model):

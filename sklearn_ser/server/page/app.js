@@ -1,12 +1,19 @@
 // The page: a file or a microphone in; bars, a waveform and a timeline out.
 const get = (id) => document.getElementById(id);
-const WINDOW = 2, HOP = 0.5, LONG = 3; // seconds
+const WINDOW = 2, HOP = 0.5; // seconds
+const ONE_CLIP = 3; // seconds: a file up to this length is predicted as one clip
 const COLOURS = {
   angry: "#D55E00", boredom: "#999999", calm: "#56B4E9", disgust: "#009E73", fear: "#CC79A7",
   happy: "#E69F00", neutral: "#7a8796", sad: "#3b8fd4", surprise: "#B8A900",
 };
+const SILENCE = "silence"; // the server's label of what holds no speech
+const NO_SPEECH = "No speech";
 const colour = (emotion) => COLOURS[emotion] || "#888888";
-const percent = (value) => `${Math.round(100 * value)} %`;
+
+// "100 %" is said of certainty alone.
+function percent(value, over = "over ") {
+  return value >= 0.995 && value < 1 ? `${over}99 %` : `${Math.round(100 * value)} %`;
+}
 
 let token = "";
 let emotions = [];
@@ -15,17 +22,17 @@ let peaks = []; // [low, high], each PEAK seconds
 const PEAK = 0.02;
 const GUTTER = 76; // pixels left of the timeline, for names
 let live = null; // the microphone, while it is open
-let request = 0; // the newest question; answers to older ones are dropped
+let newest = 0; // number of the newest file or recording; what belongs to an older one is dropped
 
-const say = (text) => { get("status").textContent = text; };
-const complain = (text) => { get("problem").textContent = text; };
+const setStatus = (text) => { get("status").textContent = text; };
+const setProblem = (text) => { get("problem").textContent = text; };
 const headers = () => (token ? { Authorization: `Bearer ${token}` } : {});
 const sleep = (seconds) => new Promise((done) => setTimeout(done, 1000 * seconds));
 
-async function ask(path, how = {}) {
+async function request(path, options = {}) {
   let response;
   try {
-    response = await fetch(path, { ...how, headers: headers() });
+    response = await fetch(path, { ...options, headers: headers() });
   } catch {
     watchForReturn();
     throw new Error("The server does not answer.");
@@ -46,7 +53,7 @@ let watching = false;
 async function watchForReturn() {
   if (watching) return;
   watching = true;
-  say("The server is gone; waiting for it…");
+  setStatus("The server is gone; waiting for it…");
   for (;;) {
     await sleep(1);
     try {
@@ -54,24 +61,33 @@ async function watchForReturn() {
     } catch { /* still gone */ }
   }
   watching = false;
-  complain("");
-  say("The server is back.");
+  setProblem("");
+  setStatus("The server is back.");
   if (!emotions.length) loadCard();
 }
 
 async function loadCard() {
   try {
-    const card = await ask("/card");
+    const card = await request("/card");
     emotions = card.classes;
-    const score = card.scores
-      ? `, accuracy ${percent(card.scores.accuracy)} on a ${card.split.kind} split of ${card.data.name}` : "";
-    get("model").textContent = `${card.classifier.split("(")[0]}${score}`;
+    get("model").textContent = `${card.classifier.split("(")[0]}. ${describeTest(card)}`;
     get("token-form").hidden = true;
-    complain("");
+    setProblem("");
     makeBars();
   } catch (error) {
-    complain(error.message);
+    setProblem(error.message);
   }
+}
+
+// How well it did, and on whose voices: an accuracy without that promises too much.
+function describeTest({ scores, split, audit, data }) {
+  if (!scores || !split || !data) return "Its card does not say how it was tested.";
+  const speakers = audit && audit.speaker;
+  const whose = !speakers ? "whose speakers may be known to it from training"
+    : speakers.n_shared ? "of speakers that it knew from training" : "of speakers that it had never heard";
+  const right = scores.accuracy === 1 ? "all" : percent(scores.accuracy);
+  const caution = speakers && !speakers.n_shared ? "" : " Expect fewer for other voices.";
+  return `Tested on ${split.n_test} clips of ${data.name}, ${whose}: ${right} right.${caution}`;
 }
 
 function makeBars() {
@@ -95,24 +111,48 @@ function makeBars() {
   }));
 }
 
-function show({ emotion, confidence, probabilities, warning, speech = true }) {
-  const best = speech ? emotion : "silence";
-  const text = speech && confidence !== null ? `${emotion}, ${percent(confidence)}` : "silence";
-  // Said aloud only when it changes: a figure that flickers would be a torrent of words.
-  if (get("answer").dataset.emotion !== best || !live) {
-    get("answer").textContent = text;
-    get("answer").dataset.emotion = best;
-  }
-  get("warning").textContent = warning ? `Take care: ${warning}.` : "";
+// The result
+
+// A prediction as the server gives it; probabilities of silence are not shown.
+function show({ emotion, confidence, probabilities, warning }) {
+  const silent = emotion === SILENCE;
+  const headline = silent ? `${NO_SPEECH}: there is nothing to predict an emotion from.`
+    : `${emotion}, ${percent(confidence)}`;
+  setResult(headline, silent ? NO_SPEECH : emotion, silent || !warning ? "" : `Take care: ${warning}.`);
+  setBars(silent ? {} : probabilities, emotion);
+}
+
+function setResult(headline, announced = "", warning = "") {
+  get("answer").textContent = headline;
+  // Read aloud when it changes only: figures that flicker would be a torrent of words.
+  if (get("announcement").textContent !== announced) get("announcement").textContent = announced;
+  get("warning").textContent = warning;
+}
+
+function setBars(probabilities, best) {
   for (const item of get("bars").children) {
-    const value = (probabilities || {})[item.dataset.emotion];
+    const value = probabilities[item.dataset.emotion];
+    const known = value !== undefined && value !== null;
     item.querySelector(".fill").style.width = `${100 * (value || 0)}%`;
-    item.querySelector(".figure").textContent = value === undefined || value === null ? "–" : percent(value);
+    item.querySelector(".figure").textContent = known ? percent(value, ">") : "–";
     item.classList.toggle("best", item.dataset.emotion === best);
   }
 }
 
+// Nothing of one file or recording stays under the next.
+function clear(headline) {
+  segments = [];
+  peaks = [];
+  setProblem("");
+  setResult(headline);
+  setBars({}, null);
+  listSegments();
+  draw();
+}
+
 // Pictures
+
+const isEmotion = ({ emotion }) => emotion && emotion !== SILENCE;
 
 function prepare(id, height) {
   const element = get(id);
@@ -154,7 +194,7 @@ function draw() {
         wave.fillRect(pixel, height / 2 * (1 - high), 1, Math.max(1, height / 2 * (high - low)));
       }
     }
-    const names = [...new Set(segments.map((s) => s.emotion))].filter((n) => n !== "silence").sort();
+    const names = [...new Set(segments.filter(isEmotion).map((s) => s.emotion))].sort();
     const lane = 22;
     const [line, , tall] = prepare("timeline", Math.max(60, lane * names.length + 22));
     line.font = "13px system-ui, sans-serif";
@@ -177,25 +217,19 @@ function draw() {
   });
 }
 
-function tabulate() {
+function listSegments() {
   get("rows").replaceChildren(...segments.slice(-200).map((s) => {
     const row = document.createElement("tr");
-    const sure = s.confidence === null || s.confidence === undefined ? "–" : percent(s.confidence);
-    for (const text of [s.start.toFixed(2), s.end.toFixed(2), s.emotion, sure]) {
+    const known = s.confidence !== null && s.confidence !== undefined;
+    const emotion = s.emotion === SILENCE ? NO_SPEECH.toLowerCase() : s.emotion || s.error;
+    for (const text of [s.start.toFixed(2), s.end.toFixed(2), emotion, known ? percent(s.confidence) : "–"]) {
       row.append(Object.assign(document.createElement("td"), { textContent: text }));
     }
     return row;
   }));
-  const listed = segments.slice(-12).map((s) => `${s.emotion} from ${s.start.toFixed(1)} to ${s.end.toFixed(1)} s`);
+  const listed = segments.slice(-12).filter(isEmotion)
+    .map((s) => `${s.emotion} from ${s.start.toFixed(1)} to ${s.end.toFixed(1)} s`);
   get("timeline").setAttribute("aria-label", `Timeline of emotions: ${listed.join(", ") || "empty"}`);
-}
-
-function clear() {
-  segments = [];
-  peaks = [];
-  complain("");
-  tabulate();
-  draw();
 }
 
 let open = { n: 0, low: 0, high: 0 };
@@ -214,45 +248,51 @@ function addPeaks(samples, rate) {
 // A file
 
 async function upload(file) {
-  const mine = ++request;
+  const mine = ++newest;
+  clear(`Working on ${file.name}…`);
   await stop();
-  clear();
-  say(`Listening to ${file.name}…`);
+  setStatus(`Working on ${file.name}…`);
   drawFile(file, mine);
-  const form = (more) => {
+  const form = (fields) => {
     const data = new FormData();
     data.append("file", file, "audio");
-    for (const [name, value] of Object.entries(more)) data.append(name, value);
+    for (const [name, value] of Object.entries(fields)) data.append(name, value);
     return { method: "POST", body: data };
   };
   try {
-    let answer = await ask("/predict", form({ window: WINDOW, hop: HOP }));
-    // A short clip is asked as one, as predict does; a recording is answered by its windows.
-    if (answer.seconds <= LONG) answer = await ask("/predict", form({}));
-    if (mine !== request) return;
-    segments = answer.segments || [{ start: 0, end: answer.seconds, ...answer }];
-    show(answer.windows ? summarize(answer.windows) : answer);
-    tabulate();
+    let found = await request("/predict", form({ window: WINDOW, hop: HOP }));
+    // A short clip is predicted as one, as `predict` does; a recording by its windows.
+    if (found.seconds <= ONE_CLIP) found = await request("/predict", form({}));
+    if (mine !== newest) return;
+    segments = found.segments || [{ start: 0, end: found.seconds, ...found }];
+    show(found.windows ? summarize(found.windows) : found);
+    listSegments();
     draw();
-    say(`${file.name}: ${answer.seconds.toFixed(1)} s.`);
+    setStatus(`${file.name}: ${found.seconds.toFixed(1)} s.`);
   } catch (error) {
-    if (mine !== request) return;
-    if (!watching) say("");
-    complain(error.message);
+    if (mine !== newest) return;
+    if (!watching) setStatus("");
+    clear(`No result for ${file.name}.`);
+    setProblem(error.message);
   }
 }
 
+// The mean probabilities of the windows with speech.
 function summarize(windows) {
-  const heard = windows.filter((w) => w.speech && !w.error);
-  if (!heard.length) return { ...windows[0], speech: false };
+  const spoken = windows.filter((w) => w.speech && !w.error);
+  if (!spoken.length) {
+    const { error } = windows.find((w) => w.error) || {};
+    if (error) throw new Error(error);
+    return { emotion: SILENCE };
+  }
   const probabilities = {};
   for (const emotion of emotions) {
-    probabilities[emotion] = heard.reduce((sum, w) => sum + w.probabilities[emotion], 0) / heard.length;
+    probabilities[emotion] = spoken.reduce((sum, w) => sum + w.probabilities[emotion], 0) / spoken.length;
   }
   const emotion = emotions.reduce((a, b) => (probabilities[b] > probabilities[a] ? b : a));
-  const warned = heard.filter((w) => w.warning);
+  const warned = spoken.filter((w) => w.warning);
   const warning = warned.length
-    ? `${warned.length} of ${heard.length} windows: ${warned[0].warning}` : null;
+    ? `${warned.length} of ${spoken.length} windows: ${warned[0].warning}` : null;
   return { emotion, confidence: probabilities[emotion], probabilities, warning };
 }
 
@@ -260,7 +300,7 @@ async function drawFile(file, mine) {
   try {
     const context = new OfflineAudioContext(1, 1, 8000);
     const audio = await context.decodeAudioData(await file.arrayBuffer());
-    if (mine !== request) return;
+    if (mine !== newest) return;
     open = { n: 0, low: 0, high: 0 };
     addPeaks(audio.getChannelData(0), audio.sampleRate);
     draw();
@@ -270,30 +310,31 @@ async function drawFile(file, mine) {
 // The microphone
 
 async function speak() {
-  const mine = ++request;
-  clear();
+  const mine = ++newest;
+  clear("Nothing heard yet.");
   if (!navigator.mediaDevices) {
-    complain("The browser gives the microphone to localhost and https pages only.");
+    setProblem("The browser gives the microphone to localhost and https pages only.");
     return;
   }
-  say("Asking for the microphone…");
+  setStatus("Asking for the microphone…");
   let media;
   try {
     media = await navigator.mediaDevices.getUserMedia({ audio: {
       echoCancellation: false, noiseSuppression: false, autoGainControl: false } });
   } catch (error) {
-    say("");
-    complain(error.name === "NotAllowedError"
+    if (mine !== newest) return;
+    setStatus("");
+    setProblem(error.name === "NotAllowedError"
       ? "The microphone may not be used: allow it in the browser's settings of this page."
       : `The microphone cannot be opened: ${error.message || error.name}.`);
     return;
   }
-  if (mine !== request) {
+  if (mine !== newest) {
     media.getTracks().forEach((track) => track.stop());
     return;
   }
   const context = new AudioContext();
-  live = { media, context, socket: null, offset: 0 };
+  live = { media, context, socket: null, offset: 0, first: 0 };
   const here = live;
   get("speak").textContent = "Stop";
   get("speak").setAttribute("aria-pressed", "true");
@@ -326,40 +367,54 @@ function connect(here, wait = 0.5) {
       socket.ready = true;
       wait = 0.5;
       here.offset = peaks.length * PEAK;
-      complain("");
-      say("Listening. Speak!");
+      here.first = segments.length;
+      setProblem("");
+      setStatus("Listening. Speak!");
     } else if (message.type === "event") {
-      show(message);
-      addEvent(message, here.offset);
+      addEvent(message, here);
     }
   };
   socket.onclose = async ({ code, reason }) => {
     if (live !== here) return;
     if (code === 1008) {
-      complain(reason);
+      clear("No result.");
+      setProblem(reason);
       if (/token/i.test(reason)) get("token-form").hidden = false;
       await stop();
-      say("");
+      setStatus("");
       return;
     }
-    say(code === 1013 ? reason : "The server is gone; trying again…");
+    setResult("Nothing heard now.");
+    setBars({}, null);
+    setStatus(code === 1013 ? reason : "The server is gone; trying again…");
     await sleep(wait);
     if (live === here) connect(here, Math.min(8, 2 * wait));
   };
 }
 
-function addEvent(event, offset) {
-  const middle = offset + (event.start + event.end) / 2;
-  const start = middle - HOP / 2, end = middle + HOP / 2;
-  const last = segments.at(-1);
-  if (last && last.emotion === event.smoothed && start - last.end < HOP) {
-    last.end = end;
-    last.confidence = event.confidence;
+// The headline and the bars are those of the latest windows, the rows those of whole segments.
+function addEvent(event, here) {
+  if (event.error) {
+    setResult(event.error);
+    setBars({}, null);
   } else {
-    segments.push({ start, end, emotion: event.smoothed, confidence: event.confidence });
-    if (segments.length > 2000) segments.shift();
-    tabulate();
+    show({
+      emotion: event.smoothed,
+      confidence: event.smoothed_confidence,
+      probabilities: event.smoothed_probabilities,
+      warning: event.warning,
+    });
   }
+  // The last segment goes on: what the server says of it now takes its place.
+  if (segments.length > here.first) segments.pop();
+  for (const { start, end, ...rest } of event.segments) {
+    segments.push({ ...rest, start: here.offset + start, end: here.offset + end });
+  }
+  while (segments.length > 2000) {
+    segments.shift();
+    here.first = Math.max(0, here.first - 1);
+  }
+  listSegments();
   draw();
 }
 
@@ -371,8 +426,7 @@ async function stop() {
   if (socket) socket.close();
   get("speak").textContent = "Speak";
   get("speak").setAttribute("aria-pressed", "false");
-  say("Stopped.");
-  tabulate();
+  setStatus("Stopped.");
   draw();
   await context.close();
 }
