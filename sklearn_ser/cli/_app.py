@@ -75,7 +75,10 @@ def terminal_width(stream: TextIO) -> int | None:
 
 def wrap(text: str, width: int) -> str:
     """Break a line between words, never within one: it may be a number, an option or a path."""
-    lines = textwrap.wrap(text, width, break_long_words=False, break_on_hyphens=False)
+    indent = text[: len(text) - len(text.lstrip())]
+    lines = textwrap.wrap(
+        text, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
+    )
     return "\n".join(lines)
 
 

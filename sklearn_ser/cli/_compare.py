@@ -4,6 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
+from sklearn_ser._files import printable
 from sklearn_ser.cli._app import JsonOption, command, notice, print_json, say, terminal
 from sklearn_ser.cli._options import (
     CacheOption,
@@ -99,61 +100,70 @@ def _names(text: str) -> list[str]:
 
 
 def _print(comparison: dict[str, Any]) -> None:
-    console = terminal()
-    if comparison["headline"]:
-        console.print(f"{comparison['headline']}\n", style="bold", soft_wrap=True)
-    console.print(_tabulate(comparison["rows"]))
-    n_emotions = len(comparison["emotions"])
-    say(
-        f"Behind each score is its 95 % interval. Guessing among {n_emotions} emotions gets a UAR "
-        f"of {1 / n_emotions:.3f}."
-    )
-    if any(row["transductive"] for row in comparison["rows"]):
-        from sklearn_ser.model_selection import TRANSDUCTIVE
+    from sklearn_ser.model_selection import TRANSDUCTIVE
+    from sklearn_ser.report.verdict import order_splits
 
+    rows = comparison["rows"]
+    splits = order_splits([row["split"] for row in rows])
+    say(f"{comparison['headline']}\n")
+    terminal().print(_tabulate(rows, splits))
+    say(
+        f"Behind each score is its 95 % interval. Guessing among {len(comparison['emotions'])} "
+        f"emotions gets a UAR of {rows[0]['chance']['uar']:.3f}."
+    )
+    if any(row["transductive"] for row in rows):
         say(f"* {TRANSDUCTIVE}")
-    used = {row["clf"]: ",".join(row["features"]) for row in comparison["rows"]}
+    used = {row["clf"]: ",".join(row["features"]) for row in rows}
     if len(set(used.values())) > 1:
-        told = "; ".join(f"{clf} {features}" for clf, features in used.items())
-        say(f"The classifiers use different features: {told}.")
-    for split, tests in comparison["tests"].items():
-        row = next(row for row in comparison["rows"] if row["split"] == split)
+        listed = "; ".join(f"{clf} {features}" for clf, features in used.items())
+        say(f"The classifiers use different features: {listed}.")
+    for split in splits:
+        row = next(row for row in rows if row["split"] == split)
         folds = f"{row['n_folds']} folds, " if row["n_folds"] else ""
         say(
-            f"\n{split} split: {folds}{row['n_train']} clips to train on, {row['n_test']} for the "
-            f"test; {row['interval']['about']}."
+            f"\n{split} split: {folds}{row['n_train']} clips in the training set, {row['n_test']} "
+            f"in the test set; {row['interval']['about']}."
         )
+        tests = comparison["tests"][split]
         sentences = [pair["sentence"] for pair in tests]
         if tests and tests[0]["resampled"] == "clips":
-            sentences.append("That is so on these speakers; of others these tests tell nothing.")
+            sentences.append("This holds for these speakers; for others the tests say nothing.")
         for sentence in sentences + comparison["audit"][split]["sentences"]:
             say(f"  {sentence}")
     say(f"\nTable, figure and predictions: {comparison['run']}")
 
 
-def _tabulate(rows: list[dict[str, Any]]):
-    """Return a table narrow enough for most terminals, a classifier's rows together."""
-    from rich.table import Table
+def _tabulate(rows: list[dict[str, Any]], splits: list[str]) -> Any:
+    """Return a table of the scores, without the times where the terminal is too narrow."""
+    from sklearn_ser.cli._show import numbers_table
 
-    table = Table("", "split", header_style="bold", box=None, padding=(0, 1, 0, 0))
-    for name in ("accuracy", "UAR", "macro F1"):
-        table.add_column(name)
-    for name in ("fit", "predict"):
-        table.add_column(name, justify="right", no_wrap=True)
+    scores = {"accuracy": "accuracy", "UAR": "uar", "macro F1": "macro_f1"}
+    times = {"fit": "fit_seconds", "predict": "predict_seconds"}
+    table = numbers_table("", ["split", *scores, *times], box=None, padding=(0, 1, 0, 0))
+    for column in table.columns[1:5]:
+        column.justify = "left"
     for clf in dict.fromkeys(row["clf"] for row in rows):
-        for i, row in enumerate(row for row in rows if row["clf"] == clf):
+        ordered = sorted(
+            (row for row in rows if row["clf"] == clf), key=lambda row: splits.index(row["split"])
+        )
+        for i, row in enumerate(ordered):
             table.add_row(
-                "" if i else clf,
-                row["split"] + ("*" if row["transductive"] else ""),
-                *(_with_interval(row, name) for name in ("accuracy", "uar", "macro_f1")),
-                f"{row['fit_seconds']:.1f} s",
-                f"{row['predict_seconds']:.2f} s",
+                "" if i else printable(clf),
+                row["split"] + "*" * row["transductive"],
+                *(_with_interval(row, key) for key in scores.values()),
+                *(f"{row[key]:.2f} s" for key in times.values()),
             )
+    console = terminal()
+    while (
+        len(table.columns) > 5
+        and table.__rich_measure__(console, console.options.update(max_width=1000)).minimum
+        > console.width
+    ):
+        del table.columns[-1]
     return table
 
 
-def _with_interval(row: dict[str, Any], name: str) -> Any:
-    from rich.text import Text
-
+def _with_interval(row: dict[str, Any], name: str) -> str:
+    """Return a score with its interval on a line of its own."""
     low, high = (f"{bound:.3f}".removeprefix("0") for bound in row[f"{name}_interval"])
-    return Text.assemble(f"{row[name]:.3f} ", (f"{low}–{high}", "dim"))
+    return f"{row[name]:.3f}\n{low}–{high}"

@@ -120,8 +120,8 @@ def show(
 def _draw(table: Any, folder: Path) -> list[str]:
     """Write the figures of a corpus and return their paths."""
     from sklearn_ser._files import write_atomically
-    from sklearn_ser.report.examples import durations
-    from sklearn_ser.report.exploration import explore
+    from sklearn_ser.report.corpus_figures import explore
+    from sklearn_ser.report.example_clips import durations
 
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -45,6 +45,7 @@ def evaluate(
     only the model or only the corpus has are left out and named.
     """
     from sklearn_ser.cli._show import print_groups, print_scores, print_stress, progress_bars
+    from sklearn_ser.report.verdict import describe_guessing
     from sklearn_ser.runs import evaluate_run
 
     with progress_bars() as progress:
@@ -66,10 +67,12 @@ def evaluate(
     print_scores(metrics)
     print_groups(metrics)
     if metrics["stress"]:
-        print_stress(metrics["stress"])
+        print_stress(metrics["stress"], metrics)
     kind = {
         "none": "no clip seen in training",
         "cross-corpus": "a cross-corpus score",
         "seen in training": f"{metrics['n_seen']} of them seen in training",
     }[metrics["split"]]
     say(f"{metrics['n_test']} clips of {data}, {kind}. {metrics['seconds']:.1f} s.")
+    if guessing := describe_guessing(metrics):
+        say(guessing)

@@ -124,37 +124,14 @@ def fit(
 
 
 def finish(metrics: dict, json: bool, print_scores) -> None:
-    """Print what a run has come to."""
+    """Print the result of a run."""
+    from sklearn_ser.report.verdict import describe_run
+
     if json:
         print_json(metrics)
         return
     if metrics["skipped"]:
         notice(f"{len(metrics['skipped'])} clips could not be read; the card lists them.")
     print_scores(metrics)
-    say(f"{metrics['split']} split: {_sizes(metrics)}")
-    if metrics["transductive"]:
-        from sklearn_ser.model_selection import TRANSDUCTIVE
-
-        say(TRANSDUCTIVE)
-    for sentence in metrics["audit"]["sentences"]:
+    for sentence in describe_run(metrics):
         say(sentence)
-    calibration = metrics["calibration"]
-    if "ece_before" in calibration:
-        say(
-            f"Calibrated: expected calibration error {calibration['ece']:.4f}, "
-            f"{calibration['ece_before']:.4f} before."
-        )
-    say(f"{metrics['seconds']:.1f} s. Run: {metrics['run']}")
-
-
-def _sizes(metrics: dict) -> str:
-    sizes = (
-        f"{metrics['n_train']} clips to train on, {metrics['n_validation']} for validation, "
-        f"{metrics['n_test']} for the test."
-    )
-    if "folds" not in metrics:
-        return sizes
-    return (
-        f"{len(metrics['folds'])} folds, whose predictions are pooled: {sizes} The saved pipeline "
-        "is fitted on every clip, and these scores are not its own but those of the folds'."
-    )

@@ -1,6 +1,7 @@
 """What commands show a person: progress on standard error, tables on standard output."""
 
 import sys
+from collections.abc import Mapping, Sequence
 from contextlib import contextmanager, redirect_stdout
 from typing import Any
 
@@ -70,36 +71,36 @@ def progress_bars(*, visible: bool = True):
             bars.stop()
 
 
-def print_scores(metrics: dict[str, Any]) -> None:
-    """Print the table per emotion, then accuracy and UAR with the split they belong to."""
-    from rich.table import Table
-
-    table = Table("emotion", header_style="bold")
-    for name in ("precision", "recall", "F1", "clips"):
-        table.add_column(name, justify="right")
+def print_scores(metrics: Mapping[str, Any]) -> None:
+    """Print the table per emotion, then each score with its interval and chance level."""
+    table = numbers_table("emotion", ["precision", "recall", "F1", "clips"])
     for emotion, row in metrics["per_emotion"].items():
         figures = (f"{row[key]:.3f}" for key in ("precision", "recall", "f1"))
         table.add_row(printable(emotion), *figures, str(row["support"]))
     console = terminal()
     console.print(table)
-    figures = (
-        f"{name} {metrics[key]:.4f}{_between(metrics, key)}"
-        for name, key in (("accuracy", "accuracy"), ("UAR", "uar"), ("macro F1", "macro_f1"))
-    )
-    console.print("   ".join(figures), style="bold", soft_wrap=True)
-    if "interval" in metrics:
-        console.print(f"In brackets: {metrics['interval']['about']}.")
+    for name, key in (("accuracy", "accuracy"), ("UAR", "uar"), ("macro F1", "macro_f1")):
+        low, high = metrics[f"{key}_interval"]
+        line = f"{name:8} {metrics[key]:.4f} [{low:.3f}, {high:.3f}]"
+        if key in metrics["chance"]:
+            line += f", chance {metrics['chance'][key]:.3f}"
+        console.print(line, style="bold", soft_wrap=True)
+    say(f"In brackets: {metrics['interval']['about']}.")
 
 
-def _between(metrics: dict[str, Any], key: str) -> str:
-    if f"{key}_interval" not in metrics:
-        return ""
-    low, high = metrics[f"{key}_interval"]
-    return f" [{low:.3f}, {high:.3f}]"
+def numbers_table(first: str, others: Sequence[str], **settings: Any) -> Any:
+    """Return a table whose first column may be broken into lines, and whose numbers may not."""
+    from rich.table import Table
+
+    table = Table(header_style="bold", **settings)
+    table.add_column(first, overflow="fold")
+    for name in others:
+        table.add_column(name, justify="right", no_wrap=True)
+    return table
 
 
-def print_groups(metrics: dict[str, Any]) -> None:
-    """Print between what the UAR of single speakers, and of the sexes, lies."""
+def print_groups(metrics: Mapping[str, Any]) -> None:
+    """Print the range of the UAR over speakers, and over the sexes."""
     for column, plural in (("speaker", "speakers"), ("sex", "sexes")):
         scores = metrics[f"by_{column}"]
         if scores and len(scores["groups"]) > 1:
@@ -111,20 +112,26 @@ def print_groups(metrics: dict[str, Any]) -> None:
             )
 
 
-def print_stress(stress: dict[str, Any]) -> None:
-    """Print a table of what degraded clips do to the answers."""
-    from rich.table import Table
+def print_stress(stress: dict[str, Any], metrics: Mapping[str, Any]) -> None:
+    """Print the scores of degraded clips, and how many predictions differ."""
+    from sklearn_ser.metrics import constant_prediction
+    from sklearn_ser.report.verdict import describe_guessing
 
-    table = Table("recording", header_style="bold")
-    for name in ("accuracy", "UAR", "changed answers"):
-        table.add_column(name, justify="right")
-    for row in stress["conditions"]:
-        table.add_row(
-            printable(row["name"]),
-            f"{row['accuracy']:.3f}",
-            f"{row['uar']:.3f}",
-            f"{row['changed']:.1%}",
-        )
-    terminal().print(table)
     seen = "all seen" if stress["seen_in_training"] else "none of them seen"
-    say(f"{stress['n_clips']} clips, {seen} in training.")
+    constant = constant_prediction(metrics["confusion_matrix"])
+    unchanged = all(row["changed"] < 0.01 for row in stress["conditions"])
+    if constant and unchanged and describe_guessing(metrics):
+        say(
+            f"Degraded clips ({stress['n_clips']}, {seen} in training): it predicts {constant[0]} "
+            "for them too, which is no sign of robustness."
+        )
+        return
+    table = numbers_table("recording", ["accuracy", "UAR", "changed"])
+    for row in stress["conditions"]:
+        scores = (f"{row[key]:.3f}" for key in ("accuracy", "uar"))
+        table.add_row(printable(row["name"]), *scores, f"{row['changed']:.1%}")
+    terminal().print(table)
+    say(
+        f"{stress['n_clips']} clips, {seen} in training. Changed: the share of predictions that "
+        "differ from those of the clips as recorded."
+    )

@@ -14,7 +14,7 @@ from sklearn_ser.metrics.importance import (
 from sklearn_ser.metrics.intervals import bootstrap_scores
 from sklearn_ser.metrics.paired import compare_pairs, paired_test
 from sklearn_ser.metrics.robustness import score_robustness
-from sklearn_ser.metrics.schema import Metrics, Scores
+from sklearn_ser.metrics.schema import Calibration, Metrics, Scores
 from sklearn_ser.metrics.scores import (
     chance_levels,
     constant_prediction,
@@ -24,6 +24,7 @@ from sklearn_ser.metrics.scores import (
 )
 
 __all__ = [
+    "Calibration",
     "Metrics",
     "Scores",
     "bootstrap_scores",

@@ -21,6 +21,9 @@ __all__ = [
 ]
 
 
+NEARLY_ALL = 0.99  # of the predictions
+
+
 def score(truth: ArrayLike, predicted: ArrayLike) -> Scores:
     """Compare predictions with the truth.
 
@@ -106,24 +109,32 @@ def is_better_than_chance(scores: Mapping[str, Any]) -> bool:
     return bool(low > chance["uar"])
 
 
-def constant_prediction(confusion: Mapping[str, Any] | None) -> str | None:
-    """Return the emotion that was predicted for every clip, None where there are several.
+def constant_prediction(confusion: Mapping[str, Any] | None) -> tuple[str, int] | None:
+    """Return the emotion that was predicted for (nearly) every clip, and for how many.
 
     Parameters
     ----------
     confusion : mapping or None
         labels and counts, as under confusion_matrix in metrics.json.
 
+    Returns
+    -------
+    emotion, n_clips : str, int
+        None where no emotion has at least 99 % of the predictions, or all clips are of one emotion.
+
     Examples
     --------
     >>> from sklearn_ser.metrics import constant_prediction
     >>> constant_prediction({"labels": ["happy", "sad"], "counts": [[0, 3], [0, 4]]})
-    'sad'
+    ('sad', 7)
     """
     if not confusion or len(confusion["labels"]) < 2:
         return None
-    predicted = np.flatnonzero(np.sum(confusion["counts"], axis=0))
-    return str(confusion["labels"][predicted[0]]) if len(predicted) == 1 else None
+    predicted = np.sum(confusion["counts"], axis=0)
+    most = int(predicted.argmax())
+    if predicted[most] < NEARLY_ALL * predicted.sum():
+        return None
+    return str(confusion["labels"][most]), int(predicted[most])
 
 
 def describe_predictions(

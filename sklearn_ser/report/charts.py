@@ -1,4 +1,4 @@
-"""The drawings of the report, as SVG that takes the colours of the page it stands in."""
+"""The charts of the report: SVG in the colours of the page, light or dark."""
 
 import functools
 import io
@@ -12,7 +12,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from sklearn_ser.features import LogMelSpectrogram
-from sklearn_ser.report.examples import Clip
+from sklearn_ser.report.example_clips import ExampleClip
 
 __all__ = [
     "Chart",
@@ -25,7 +25,7 @@ __all__ = [
     "draw_wave",
 ]
 
-# What is drawn in these colours takes those of the page, light or dark.
+# On a page these colours become its own, light or dark.
 INK, FAINT, FIRST, SECOND = "#1b1c1e", "#c9ccd1", "#0b5cad", "#a8430a"
 ON_PAGE = {
     INK: "currentColor",
@@ -47,12 +47,13 @@ STYLE: dict[Any, Any] = {
     "legend.frameon": False,
 }
 SIZE = (3.9, 2.7)  # inches; a phone shows it at about this size
+FEW_CLIPS = 10  # of a bar, whose height is mostly chance then
 MARGINS = {"left": 0.18, "right": 0.97, "bottom": 0.19, "top": 0.95}
 
 
 @dataclass(frozen=True)
 class Chart:
-    """A drawing, and what it says to those who do not see it.
+    """A drawing, with its title and a text for those who do not see it.
 
     Attributes
     ----------
@@ -69,9 +70,9 @@ class Chart:
     svg: str
 
     def on_page(self) -> str:
-        """Return the drawing for a page: in its colours, with ids that are this drawing's own."""
+        """Return the drawing for a page: in the page's colours, and with unique ids."""
         svg = self.svg[self.svg.index("<svg") :]
-        # A page needs no names of XML's, and its style sheet says how lines join.
+        # HTML needs no XML namespaces, and the page's style sheet says how lines join.
         for part in (r"<metadata>.*?</metadata>\s*", r"<!--.*?-->\s*", r"<style.*?</style>\s*"):
             svg = re.sub(part, "", svg, flags=re.DOTALL)
         svg = re.sub(r' xmlns(:xlink)?="[^"]*"', "", svg)
@@ -83,7 +84,7 @@ class Chart:
 
 
 def _in_style(draw: Callable) -> Callable:
-    """Let a function draw in the style of the report, whatever matplotlib is set to."""
+    """Make a function draw in the style of the report, whatever matplotlib is set to."""
 
     @functools.wraps(draw)
     def styled(*args: Any, **kwargs: Any) -> Any:
@@ -120,44 +121,57 @@ def draw_history(history: pd.DataFrame, best_epoch: int) -> list[Chart]:
 
 @_in_style
 def draw_reliability(calibration: Mapping[str, Any]) -> Chart:
-    """Draw how often answers are right by how sure they are."""
-    figure, axes = _start(xlabel="confidence", ylabel="share right", xlim=(0, 1), ylim=(0, 1.02))
+    """Draw accuracy by confidence, and how many clips each bar stands for.
+
+    A bar of fewer than `FEW_CLIPS` clips is hollow: its height is mostly chance.
+    """
+    figure, (shares, counts) = _start(rows=(3, 1), xlim=(0, 1))
     bins = calibration["bins"]
     low = np.array([row["low"] for row in bins])
     width = np.array([row["high"] for row in bins]) - low
-    axes.bar(low, [row["accuracy"] for row in bins], width, align="edge", color=FIRST,
-             edgecolor=FAINT, alpha=0.75, label="share right")  # fmt: skip
-    axes.plot([0, 1], [0, 1], color=INK, linestyle="--", linewidth=1, label="as it should be")
-    most = max(row["n"] for row in bins)
-    for row in bins:  # the more clips, the larger the dot
-        axes.plot(row["confidence"], row["accuracy"], "o", color=SECOND,
-                  markersize=2 + 5 * row["n"] / most)  # fmt: skip
-    axes.legend(loc="upper left")
+    n = np.array([row["n"] for row in bins])
+    accuracy = np.array([row["accuracy"] for row in bins])
+    for few, label, style in [
+        (n >= FEW_CLIPS, "share right", {"color": FIRST, "alpha": 0.75}),
+        (n < FEW_CLIPS, f"fewer than {FEW_CLIPS} clips", {"fill": False, "linestyle": ":"}),
+    ]:
+        if few.any():
+            edge = FAINT if "color" in style else FIRST
+            shares.bar(low[few], accuracy[few], width[few], align="edge", edgecolor=edge,
+                       label=label, **style)  # fmt: skip
+    shares.plot([0, 1], [0, 1], color=INK, linestyle="--", linewidth=1, label="ideal")
+    shares.set(ylabel="share right", ylim=(0, 1.02), xticklabels=[])
+    shares.legend(loc="upper left", fontsize=8)
+    counts.bar(low, n, width, align="edge", color=SECOND, edgecolor=FAINT)
+    counts.set(xlabel="confidence", ylabel="clips")
     alt = (
         f"Reliability diagram: confidence {calibration['confidence']:.0%} on average, expected "
-        f"calibration error {calibration['ece']:.3f} over {calibration['n_bins']} bins."
+        f"calibration error {calibration['ece']:.3f} over {calibration['n_bins']} bins. "
+        f"{int((n < FEW_CLIPS).sum())} of {len(n)} bars stand for fewer than {FEW_CLIPS} clips; "
+        f"most clips ({n.max()} of {n.sum()}) have a confidence between {low[n.argmax()]:.2f} and "
+        f"{(low + width)[n.argmax()]:.2f}."
     )
     return _finish(figure, "reliability", "Reliability", alt)
 
 
 @_in_style
 def draw_coverage(confidence: ArrayLike, right: ArrayLike) -> Chart:
-    """Draw how many of the answers are right if only the surest are given."""
+    """Draw the accuracy of the predictions that are kept when the unsure ones are dropped."""
     confidence = np.asarray(confidence)
     order = np.argsort(-confidence, kind="stable")
     share = np.arange(1, len(order) + 1) / len(order)
     accuracy = np.cumsum(np.asarray(right)[order]) / np.arange(1, len(order) + 1)
     last = np.append(np.diff(confidence[order]) != 0, True)  # equally sure clips come together
     figure, axes = _start(
-        xlabel="share of clips that get an answer", ylabel="share right", xlim=(0, 1.02)
+        xlabel="coverage: share of predictions kept", ylabel="share right", xlim=(0, 1.02)
     )
     axes.plot(share[last], accuracy[last], color=FIRST, drawstyle="steps-post")
     axes.axhline(accuracy[-1], color=INK, linestyle=":", linewidth=1)
     axes.set_ylim(max(0, accuracy[last].min() - 0.05), 1.01)
     half = accuracy[last][np.searchsorted(share[last], 0.5)]
     alt = (
-        f"Accuracy against coverage: {accuracy[-1]:.1%} of all answers are right, and {half:.1%} "
-        "of the surer half."
+        f"Accuracy against coverage: {accuracy[-1]:.1%} of all predictions are right, and "
+        f"{half:.1%} of the half with the higher confidence."
     )
     return _finish(figure, "coverage", "Coverage and accuracy", alt)
 
@@ -167,7 +181,7 @@ def draw_durations(seconds: ArrayLike, of: str = "clips") -> Chart:
     """Draw how long clips are."""
     seconds = np.asarray(seconds)
     figure, axes = _start(xlabel="duration (s)", ylabel=of)
-    # Among ten thousand clips of two seconds one of an hour would be all there is to see.
+    # One clip of an hour among thousands of two seconds would flatten all the others.
     longest = np.percentile(seconds, 99.5)
     beyond = int((seconds > longest * 1.5).sum())
     shown = seconds[seconds <= longest * 1.5]
@@ -182,7 +196,7 @@ def draw_durations(seconds: ArrayLike, of: str = "clips") -> Chart:
 
 
 @_in_style
-def draw_clip(clip: Clip, name: str, title: str, longest: float) -> Chart:
+def draw_clip(clip: ExampleClip, name: str, title: str, longest: float) -> Chart:
     """Draw the waveform and the mel spectrogram of a clip, on an axis of `longest` seconds."""
     figure, (wave, mel) = _start(rows=(1, 2.2))
     seconds = len(clip.y) / clip.sr
@@ -194,8 +208,8 @@ def draw_clip(clip: Clip, name: str, title: str, longest: float) -> Chart:
     return _finish(figure, name, title, alt)
 
 
-def draw_wave(axes: Any, clip: Clip) -> None:
-    """Draw the range of a waveform in a few hundred steps, as nobody can see more of them."""
+def draw_wave(axes: Any, clip: ExampleClip) -> None:
+    """Draw a waveform as its least and greatest value in each of 400 steps."""
     steps = np.array_split(clip.y, min(400, len(clip.y)))
     t = np.linspace(0, len(clip.y) / clip.sr, len(steps))
     low, high = ([edge(step) for step in steps] for edge in (np.min, np.max))
@@ -204,7 +218,7 @@ def draw_wave(axes: Any, clip: Clip) -> None:
     axes.set_ylim(-1.05 * peak, 1.05 * peak)
 
 
-def draw_mel(axes: Any, clip: Clip) -> None:
+def draw_mel(axes: Any, clip: ExampleClip) -> None:
     """Draw the mel spectrogram of a clip, 70 dB deep, with its frequencies in kHz."""
     from matplotlib.ticker import FixedFormatter, FixedLocator
 

@@ -1,12 +1,17 @@
-"""The pictures of a run, drawn without a screen."""
+"""PNG figures of a run, a search and a comparison, drawn without a screen."""
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-__all__ = ["draw_confusion_matrix", "draw_training_curves"]
+__all__ = ["draw_comparison", "draw_confusion_matrix", "draw_search", "draw_training_curves"]
+
+SCORES = {"accuracy": "accuracy", "uar": "UAR", "macro_f1": "macro F1"}
+MOST_CANDIDATES = 30  # in one figure, the best first
 
 
 def draw_confusion_matrix(
@@ -65,3 +70,93 @@ def draw_training_curves(history: pd.DataFrame, best_epoch: int, path: Path) -> 
         axes.set(xlabel="epoch", ylabel=quantity)
         axes.legend()
     figure.savefig(path, dpi=110)
+
+
+def draw_search(cv_results: pd.DataFrame, path: Path, title: str) -> None:
+    """Draw the UAR of the best candidates: a dot for each fold, a bar at their mean.
+
+    Parameters
+    ----------
+    cv_results : DataFrame
+        A row per candidate, the best first, as `GridSearchCV` reports it.
+    path : Path
+        The PNG file to write.
+    title : str
+    """
+    from matplotlib.figure import Figure
+
+    shown = cv_results.head(MOST_CANDIDATES)
+    folds = shown.filter(regex=r"^split\d+_test_score$")
+    labels = [_candidate(row) for _, row in shown.iterrows()]
+    figure = Figure(figsize=(9, 1.4 + 0.3 * len(shown)), layout="constrained")
+    axes = figure.subplots()
+    for place, (scores, mean) in enumerate(
+        zip(folds.to_numpy(), shown["mean_test_score"], strict=True)
+    ):
+        axes.plot(scores, [place] * len(scores), "o", color="C0", alpha=0.35, markersize=5)
+        axes.plot(mean, place, "|", color="C1", markersize=16, markeredgewidth=2.5)
+    axes.set_yticks(range(len(shown)), labels, fontsize=8)
+    axes.set(ylim=(len(shown) - 0.5, -0.5), xlabel="UAR: a dot for each fold, a bar at their mean")
+    axes.grid(axis="x", color="0.9")
+    if len(cv_results) > MOST_CANDIDATES:
+        title += f" (the best {MOST_CANDIDATES} of {len(cv_results)})"
+    axes.set_title(title, fontsize=10)
+    figure.savefig(path, dpi=150)
+
+
+def _candidate(row: pd.Series) -> str:
+    words = [f"{name.removeprefix('clf__')}={value}" for name, value in row["params"].items()]
+    if "n_resources" in row:
+        words.append(f"({int(row['n_resources'])} clips)")
+    return ", ".join(words) or "defaults"
+
+
+def draw_comparison(rows: Sequence[dict[str, Any]], path: Path, title: str) -> None:
+    """Draw every score with its interval, a panel per score and a colour per split.
+
+    Parameters
+    ----------
+    rows : sequence of dict
+        The rows of a comparison.
+    path : Path
+        The PNG file to write.
+    title : str
+    """
+    from matplotlib.figure import Figure
+
+    names = list(dict.fromkeys(row["clf"] for row in rows))
+    splits = list(dict.fromkeys(row["split"] for row in rows))
+    height = 1.7 + 0.18 * len(names) * (len(splits) + 1)
+    figure = Figure(figsize=(10, height), layout="constrained")
+    panels = figure.subplots(1, len(SCORES), sharey=True)
+    for axes, (score, name) in zip(panels, SCORES.items(), strict=True):
+        for i, split in enumerate(splits):
+            here = [row for row in rows if row["split"] == split]
+            values = [row[score] for row in here]
+            ends = [row[f"{score}_interval"] for row in here]
+            # A percentile interval need not hold the score itself.
+            beyond = [
+                [max(0, v - low) for v, (low, _) in zip(values, ends, strict=True)],
+                [max(0, high - v) for v, (_, high) in zip(values, ends, strict=True)],
+            ]
+            label = f"{split} split" + ", transductive" * any(row["transductive"] for row in here)
+            shift = (i - (len(splits) - 1) / 2) * 0.7 / len(splits)
+            places = [names.index(row["clf"]) + shift for row in here]
+            axes.errorbar(
+                values, places, xerr=beyond, fmt="osD^"[i % 4], capsize=3, label=label, zorder=3
+            )
+        levels = {row["chance"].get(score) for row in rows}
+        if len(levels) == 1 and (chance := levels.pop()) is not None:
+            axes.axvline(chance, color="0.5", linestyle="--", linewidth=1)
+            axes.annotate(
+                "chance", (chance, 1), xycoords=("data", "axes fraction"),
+                xytext=(3, -3), textcoords="offset points", fontsize=8, color="0.4", va="top",
+            )  # fmt: skip
+        axes.set(xlim=(-0.02, 1.02), xlabel=name)
+        axes.grid(axis="x", color="0.9")
+    panels[0].set_yticks(range(len(names)), names)
+    panels[0].set_ylim(len(names) - 0.5, -0.5)
+    figure.suptitle(title)
+    handles, labels = panels[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=len(splits), frameon=False)
+    figure.savefig(path, dpi=150)

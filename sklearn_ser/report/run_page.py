@@ -1,4 +1,4 @@
-"""The page a person opens: one file that needs nothing else."""
+"""The report of a run: one HTML file that needs nothing else."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -11,6 +11,7 @@ from sklearn.pipeline import Pipeline
 
 from sklearn_ser.classifiers.temperature import bare_classifier
 from sklearn_ser.features import name_features
+from sklearn_ser.metrics import Metrics, is_better_than_chance
 from sklearn_ser.metrics.groups import GROUPS
 from sklearn_ser.model_selection.splits import SPLITS, Fold
 from sklearn_ser.report.charts import (
@@ -21,34 +22,35 @@ from sklearn_ser.report.charts import (
     draw_history,
     draw_reliability,
 )
-from sklearn_ser.report.examples import (
+from sklearn_ser.report.example_clips import (
     MOST_SECONDS,
-    Clip,
+    ExampleClip,
     choose_examples,
     clip_reader,
     confident_mistakes,
     durations,
 )
+from sklearn_ser.report.verdict import describe_calibration, verdict
 
-__all__ = ["Evidence", "verdict", "write_report"]
+__all__ = ["Evidence", "write_report"]
 
 LICENCE = (
     "The sounds are parts of the corpus and stay under its licence: look at it before you pass "
     "this page on."
 )
-MOST_DURATIONS = 5000  # files from all over whose headers are read for the histogram
+MOST_DURATIONS = 5000  # files whose headers are read for the histogram
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """What a report shows beyond the scores.
+    """What a report shows in addition to the scores.
 
     Attributes
     ----------
     table : DataFrame
         The corpus.
-    parts : Fold
-        How it is divided.
+    fold : Fold
+        Its training, validation and test set.
     predictions : DataFrame of n_test rows
         As in predictions.csv.
     pipeline : Pipeline
@@ -56,27 +58,15 @@ class Evidence:
     """
 
     table: pd.DataFrame
-    parts: Fold
+    fold: Fold
     predictions: pd.DataFrame
     pipeline: Pipeline
-
-
-def verdict(metrics: Mapping[str, Any]) -> str:
-    """Say in one sentence what the scores mean."""
-    meaning = SPLITS.get(metrics["split"], metrics["split"])
-    interval = metrics.get("accuracy_interval")
-    how = ", transductive" if metrics.get("transductive") else ""
-    between = f" (95% interval {interval[0]:.1%} to {interval[1]:.1%})" if interval else ""
-    return (
-        f"{metrics['accuracy']:.1%}{between} of {metrics['n_test']} unseen clips are recognised, "
-        f"UAR {metrics['uar']:.3f}, on a {metrics['split']} split{how}: {meaning}."
-    )
 
 
 def write_report(
     path: Path,
     title: str,
-    metrics: Mapping[str, Any],
+    metrics: Metrics | Mapping[str, Any],
     card: Mapping[str, Any],
     notes: list[str],
     evidence: Evidence | None = None,
@@ -89,18 +79,18 @@ def write_report(
         The HTML file.
     title : str
     metrics : mapping
-        What is in metrics.json: every figure on the page is taken from there.
+        What is in metrics.json; all numbers on the page are from there.
     card : mapping
         What is in card.json.
     notes : list of str
-        Sentences that belong under the verdict.
+        Sentences to show under the verdict.
     evidence : Evidence, default=None
-        What to draw and to play; `None` leaves that out.
+        What to draw and to play. With `None` there are no charts and sounds.
 
     Returns
     -------
     charts : list of Chart
-        The drawings on the page, but for those of single clips.
+        The charts on the page, without those of single clips.
     """
     content: dict[str, Any] = {
         "title": title,
@@ -108,12 +98,17 @@ def write_report(
         "notes": notes,
         "metrics": metrics,
         "split_meaning": SPLITS.get(metrics["split"], metrics["split"]),
-        "parts": [("test", metrics["n_test"], metrics)]
-        + [
-            (name, metrics[f"n_{name}"], metrics[name])
-            for name in ("validation", "train")
-            if metrics[name]
+        "sets": [
+            (name, n_clips, scores)
+            for name, n_clips, scores in [
+                ("test", metrics["n_test"], metrics),
+                ("validation", metrics["n_validation"], metrics["validation"]),
+                ("training", metrics["n_train"], metrics["train"]),
+            ]
+            if scores
         ],
+        "above_chance": is_better_than_chance(metrics),
+        "calibrated": describe_calibration(metrics.get("calibration") or {}),
         "confusion": _confusion(metrics),
         "by_group": _by_group(metrics),
         "largest_loss": _largest_loss(metrics),
@@ -127,15 +122,15 @@ def write_report(
     if evidence is not None:
         read = clip_reader(evidence.pipeline)
         content["training"] = _training(evidence.pipeline)
-        content["sureness"] = _sureness(metrics, evidence.predictions)
+        content["reliability"] = _reliability(metrics, evidence.predictions)
         content["mistakes"] = _mistakes(evidence.predictions, read)
-        content["data"] = _data(evidence.table, evidence.parts)
+        content["data"] = _data(evidence.table, evidence.fold)
         content["examples"] = _examples(evidence, read)
         content["examples_about"] = (
-            "From the test part, as the classifier hears it: mono, "
+            "From the test set, as the classifier gets it: mono, "
             f"{evidence.pipeline.named_steps['audio'].sr} Hz."
         )
-        charts = [*content["training"], *content["sureness"]]
+        charts = [*content["training"], *content["reliability"]]
         charts += [content["data"]["durations"]] if content["data"]["durations"] else []
     content["sections"] = _sections(content)
     path.write_text(_render(content), encoding="utf-8")
@@ -169,13 +164,13 @@ def _sections(content: Mapping[str, Any]) -> list[tuple[str, str]]:
             ("emotions", "Each emotion", True),
             ("confusion", "Confusion matrix", content["confusion"]),
             ("training", "Training", content.get("training")),
-            ("calibration", "How sure, how right", metrics.get("calibration")),
-            ("importance", "What the classifier listens to", metrics.get("importance")),
+            ("calibration", "Confidence and accuracy", metrics.get("calibration")),
+            ("importance", "Importance of the features", metrics.get("importance")),
             ("mistakes", "The most confident mistakes", content["mistakes"] is not None),
             *[(f"by-{g['column']}", f"Each {g['column']}", True) for g in content["by_group"]],
             ("data", "The data", content.get("data")),
             ("examples", "An example of each emotion", content.get("examples")),
-            ("audit", "Audit", content["audit"]),
+            ("audit", "Leakage audit", content["audit"]),
             ("card", "Card", True),
         ]
         if there
@@ -211,7 +206,7 @@ def _largest_loss(metrics: Mapping[str, Any]) -> float:
 
 
 def _audit(audit: Mapping[str, Any] | None) -> dict[str, Any] | None:
-    """Return the sentences of an audit, and a row of counts for each thing it has looked for."""
+    """Return the sentences of an audit, and its counts in rows."""
     if not audit:
         return None
     rows = [
@@ -248,7 +243,7 @@ def _training(pipeline: Pipeline) -> list[Chart]:
     return draw_history(clf.history_, clf.best_epoch_) if hasattr(clf, "history_") else []
 
 
-def _sureness(metrics: Mapping[str, Any], predictions: pd.DataFrame) -> list[Chart]:
+def _reliability(metrics: Mapping[str, Any], predictions: pd.DataFrame) -> list[Chart]:
     if not metrics.get("calibration"):
         return []
     confidence = predictions.filter(regex="^p_").max(axis=1)
@@ -256,7 +251,7 @@ def _sureness(metrics: Mapping[str, Any], predictions: pd.DataFrame) -> list[Cha
     return [draw_reliability(metrics["calibration"]), draw_coverage(confidence, right)]
 
 
-def _mistakes(predictions: pd.DataFrame, read: Callable[[str], Clip | None]) -> list[dict]:
+def _mistakes(predictions: pd.DataFrame, read: Callable[[str], ExampleClip | None]) -> list[dict]:
     shown = []
     for row in confident_mistakes(predictions).to_dict("records"):
         clip = read(row["path"])
@@ -274,40 +269,41 @@ def _mistakes(predictions: pd.DataFrame, read: Callable[[str], Clip | None]) -> 
     return shown
 
 
-def _data(table: pd.DataFrame, parts: Fold) -> dict[str, Any]:
-    counts = [_counts(table, parts, "emotion", "Clips of each emotion")]
+def _data(table: pd.DataFrame, fold: Fold) -> dict[str, Any]:
+    counts = [_counts(table, fold, "emotion", "Clips of each emotion")]
     if table.get("speaker", pd.Series(dtype=object)).notna().any():
-        counts.append(_counts(table, parts, "speaker", "Clips of each speaker"))
+        counts.append(_counts(table, fold, "speaker", "Clips of each speaker"))
     seconds = durations(table["path"].iloc[:: -(-len(table) // MOST_DURATIONS)]).dropna()
     return {"counts": counts, "durations": draw_durations(seconds) if len(seconds) else None}
 
 
-def _counts(table: pd.DataFrame, parts: Fold, column: str, heading: str) -> dict[str, Any]:
+def _counts(table: pd.DataFrame, fold: Fold, column: str, heading: str) -> dict[str, Any]:
     values = table[column].fillna("not known").astype(str)
-    # Over folds every clip is in the training part and in the test part in turn.
-    alone = len(parts.train) + len(parts.test) <= len(table)
-    shown = {
-        name: rows
-        for name in ("train", "validation", "test")
-        if alone and len(rows := getattr(parts, name))
-    }
-    of_part = [values.iloc[part].value_counts() for part in shown.values()]
-    rows = [
+    # Over several folds every clip is in the training set and in the test set in turn.
+    alone = len(fold.train) + len(fold.test) <= len(table)
+    sets = {
+        name: values.iloc[rows].value_counts()
+        for name, rows in [
+            ("training", fold.train), ("validation", fold.validation), ("test", fold.test)
+        ]
+        if alone and len(rows)
+    }  # fmt: skip
+    rows: list[dict[str, Any]] = [
         {
             "name": name,
-            "counts": [int(counts.get(name, 0)) for counts in of_part],
+            "counts": [int(counts.get(name, 0)) for counts in sets.values()],
             "total": int(total),
         }
         for name, total in values.value_counts().sort_index().items()
     ]
     most = max(row["total"] for row in rows)
     return {
-        "heading": heading, "column": column, "parts": list(shown), "rows": rows, "most": most
+        "heading": heading, "column": column, "sets": list(sets), "rows": rows, "most": most
     }  # fmt: skip
 
 
-def _examples(evidence: Evidence, read: Callable[[str], Clip | None]) -> list[dict]:
-    tested = evidence.table.iloc[evidence.parts.test].reset_index(drop=True)
+def _examples(evidence: Evidence, read: Callable[[str], ExampleClip | None]) -> list[dict]:
+    tested = evidence.table.iloc[evidence.fold.test].reset_index(drop=True)
     chosen = choose_examples(tested)
     clips = {emotion: read(tested["path"].iloc[row]) for emotion, row in chosen.items()}
     longest = max((len(clip.y) / clip.sr for clip in clips.values() if clip), default=0.0)
@@ -331,5 +327,5 @@ def _examples(evidence: Evidence, read: Callable[[str], Clip | None]) -> list[di
 
 
 def _name(path: str) -> str:
-    """Return what a page calls a clip: nothing of this machine's folders."""
+    """Return the file name of a clip, without the folders of this machine."""
     return str(path).replace("\\", "/").rsplit("/", 1)[-1]

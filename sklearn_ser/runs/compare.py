@@ -11,7 +11,8 @@ import pandas as pd
 from sklearn_ser.corpora import load_data
 from sklearn_ser.exceptions import OptionError
 from sklearn_ser.metrics import compare_pairs
-from sklearn_ser.report.comparison import SCORES, draw_comparison, headline
+from sklearn_ser.report.figures import SCORES, draw_comparison
+from sklearn_ser.report.verdict import headline
 from sklearn_ser.runs.options import Progress, RunOptions, data_name, silent
 from sklearn_ser.runs.run_folder import new_folder, writing
 from sklearn_ser.runs.store import FeatureStore
@@ -81,7 +82,7 @@ def compare_run(
             predictions.append(table.assign(split=split, **found["predicted"]))
         progress("compare", total, total, "")
         comparison |= {
-            "headline": headline(comparison["rows"]),
+            "headline": headline(comparison["rows"], comparison["tests"]),
             "data": data_name(options.data),
             "n_clips": len(store),
             "emotions": sorted(set(store.emotions)),
@@ -141,6 +142,7 @@ def _describe_row(
         **{name: metrics[name] for name in SCORES},
         **{f"{name}_interval": metrics[f"{name}_interval"] for name in SCORES},
         "interval": metrics["interval"],
+        "chance": metrics["chance"],
         "features": [name for name, _ in features.transformer_list],
         **{name: metrics[name] for name in ("n_train", "n_validation", "n_test")},
         "n_folds": len(metrics.get("folds", ())) or None,
@@ -156,6 +158,7 @@ def _write(folder: Path, comparison: dict[str, Any], predictions: list[pd.DataFr
     for row in comparison["rows"]:
         flat = dict(row, features=",".join(row["features"]))
         flat["resampled"] = flat.pop("interval")["resampled"]
+        flat |= {f"{name}_chance": level for name, level in flat.pop("chance").items()}
         for name in SCORES:
             flat[f"{name}_low"], flat[f"{name}_high"] = flat.pop(f"{name}_interval")
         rows.append(flat)
@@ -163,6 +166,4 @@ def _write(folder: Path, comparison: dict[str, Any], predictions: list[pd.DataFr
     table.to_csv(folder / "comparison.csv", index=False)
     pd.concat(predictions, ignore_index=True).to_csv(folder / "predictions.csv", index=False)
     title = f"{comparison['data']}: {comparison['n_clips']} clips"
-    draw_comparison(
-        comparison["rows"], len(comparison["emotions"]), folder / "comparison.png", title
-    )
+    draw_comparison(comparison["rows"], folder / "comparison.png", title)

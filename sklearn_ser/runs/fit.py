@@ -6,7 +6,7 @@ from typing import Any
 
 from sklearn_ser.corpora import load_data
 from sklearn_ser.model_selection.search import SearchOptions, SearchResult
-from sklearn_ser.report.search_figure import draw_search
+from sklearn_ser.report.figures import draw_search
 from sklearn_ser.runs.options import Progress, RunOptions, data_name, silent
 from sklearn_ser.runs.run_folder import forget_options, new_folder, write_options, writing
 from sklearn_ser.runs.store import FeatureStore

@@ -49,7 +49,10 @@ def test_constant_prediction():
         found = describe_predictions(table, predicted, np.eye(3)[[0, 1, 1]], ["a", "b", "c"])
         return found["confusion_matrix"]
 
-    assert constant_prediction(confusion(["b", "b", "b"])) == "b"
-    assert constant_prediction(confusion(["c", "c", "c"])) == "c"
+    assert constant_prediction(confusion(["b", "b", "b"])) == ("b", 3)
+    assert constant_prediction(confusion(["c", "c", "c"])) == ("c", 3)
+    nearly = {"labels": ["a", "b"], "counts": [[698, 2], [700, 0]]}
+    assert constant_prediction(nearly) == ("a", 1398)
+    assert constant_prediction(nearly | {"counts": [[690, 10], [695, 5]]}) is None
     assert constant_prediction(confusion(["a", "b", "b"])) is None
     assert constant_prediction(None) is None

@@ -28,9 +28,15 @@ from sklearn_ser.metrics import (
     score_calibration,
     score_coverage,
 )
-from sklearn_ser.report.charts import draw_clip, draw_durations
-from sklearn_ser.report.examples import Clip, choose_examples, clip_reader, confident_mistakes
-from sklearn_ser.report.run_page import verdict, write_report
+from sklearn_ser.report.charts import draw_clip, draw_durations, draw_reliability
+from sklearn_ser.report.example_clips import (
+    ExampleClip,
+    choose_examples,
+    clip_reader,
+    confident_mistakes,
+)
+from sklearn_ser.report.run_page import write_report
+from sklearn_ser.report.verdict import verdict
 from sklearn_ser.runs import RunOptions, fit_run
 from tests.conftest import SR, voice
 
@@ -98,7 +104,7 @@ def page(spoken_run):
 def test_every_part_is_on_the_page(page, spoken_run):
     ids = [attributes["id"] for tag, attributes in page.tags if tag == "h2"]
     assert ids == SECTIONS
-    assert page.text.count("the classifier hears it") == 1
+    assert page.text.count("the classifier gets it") == 1
     sounds = [a for tag, a in page.tags if tag == "audio"]
     wrong = pd.read_csv(spoken_run[0] / "predictions.csv").query("truth != prediction")
     assert len(wrong) > 0
@@ -469,6 +475,26 @@ def test_examples_differ_in_emotion_alone_where_they_can():
     }  # fmt: skip
 
 
+def test_examples_of_many_emotions_are_the_twenty_most_frequent():
+    table = pd.DataFrame({"emotion": [f"e{i:02}" for i in range(25) for _ in range(1 + i % 5)]})
+    chosen = choose_examples(table)
+    assert list(chosen) == [f"e{i:02}" for i in range(25) if i % 5]
+    assert all(table["emotion"].iloc[row] == emotion for emotion, row in chosen.items())
+    assert "20 with the most clips" in choose_examples.__doc__
+
+
+def test_bars_of_few_clips_are_marked_and_their_clips_counted():
+    def row(low, n):
+        return {"low": low, "high": low + 0.1, "n": n, "confidence": low, "accuracy": 0.5}
+
+    about = {"ece": 0.1, "n_bins": 10, "confidence": 0.9, "bins": [row(0.3, 1), row(0.9, 557)]}
+    chart = draw_reliability(about)
+    assert "1 of 2 bars stand for fewer than 10 clips" in chart.alt
+    assert "most clips (557 of 558) have a confidence between 0.90 and 1.00" in chart.alt
+    assert "fewer than 10 clips" in chart.svg
+    assert "fewer than 10 clips" not in draw_reliability(about | {"bins": [row(0.9, 557)]}).svg
+
+
 def test_mistakes_in_order():
     table = pd.DataFrame(
         {"path": list("xyz"), "truth": list("abb"), "prediction": list("bba"),
@@ -489,7 +515,7 @@ def test_mistakes_in_order():
     ],
 )
 def test_odd_clips_are_drawn_and_played(y, sr):
-    clip = Clip(y, sr, cut=False)
+    clip = ExampleClip(y, sr, cut=False)
     chart = draw_clip(clip, "odd", 'a "quoted" <emotion>', longest=2.0)
     assert "&quot;quoted&quot; &lt;emotion>" in chart.on_page()
     sound = base64.b64decode(clip.as_data_uri().removeprefix("data:audio/flac;base64,"))

@@ -9,7 +9,7 @@ from scipy.stats import binomtest, false_discovery_control
 from sklearn.metrics import accuracy_score, balanced_accuracy_score
 
 from sklearn_ser.metrics.paired import compare_pairs, holm, paired_test
-from sklearn_ser.report.comparison import headline
+from sklearn_ser.report.verdict import headline
 from sklearn_ser.runs import store
 from tests.conftest import run
 
@@ -76,18 +76,43 @@ def test_holm_lies_between_nothing_and_bonferroni():
     assert holm([]) == []
 
 
-def test_headline():
-    rows = [
-        {"clf": "svm", "split": "random", "uar": 0.9},
-        {"clf": "svm", "split": "speaker", "uar": 0.2},
-        {"clf": "rf", "split": "random", "uar": 0.8},
-        {"clf": "rf", "split": "speaker", "uar": 0.3},
-    ]
-    assert headline(rows) == (
-        "Best on a random split: svm, UAR 0.900; on unseen speakers it scores 0.200, and rf, the "
-        "best there, 0.300 (0.800 on a random split)."
+def row(clf, split, uar, width=0.05, **more):
+    interval = [uar - width, uar + width]
+    return {"clf": clf, "split": split, "uar": uar, "uar_interval": interval} | {
+        "chance": {"uar": 0.25}, "transductive": False, **more
+    }  # fmt: skip
+
+
+def pair(better, worse, within_noise):
+    return {"better": better, "worse": worse, "within_noise": within_noise}
+
+
+def test_headline_leads_with_unseen_speakers():
+    rows = [row("svm", "random", 0.9), row("rf", "random", 0.8)]
+    rows += [row("svm", "speaker", 0.4), row("rf", "speaker", 0.6)]
+    tests = {"random": [pair("svm", "rf", False)], "speaker": [pair("rf", "svm", False)]}
+    assert headline(rows, tests) == (
+        "On unseen speakers rf is best, with a UAR of 0.600 (chance 0.250). On a random split svm "
+        "is best, with a UAR of 0.900 (chance 0.250)."
     )
-    assert headline(rows[::2]) is None
+
+
+def test_headline_names_no_best_within_noise():
+    rows = [row("svm", "random", 0.9), row("rf", "random", 0.89), row("mlp", "random", 0.5)]
+    pairs = [pair("svm", "rf", True), pair("svm", "mlp", False), pair("rf", "mlp", False)]
+    assert headline(rows, {"random": pairs}) == (
+        "On a random split no clear best: svm 0.900 and rf 0.890 UAR are within noise (chance "
+        "0.250)."
+    )
+
+
+def test_headline_at_chance():
+    rows = [row("svm", "speaker", 0.28), row("rf", "speaker", 0.22)]
+    tests = {"speaker": [pair("svm", "rf", False)]}
+    assert "no classifier is better than guessing: the best UAR is 0.280" in headline(rows, tests)
+    assert "svm is no better than guessing: UAR 0.280" in headline(rows[:1], {})
+    transductive = headline([row("svm", "speaker", 0.8, transductive=True)], {})
+    assert transductive.startswith("On unseen speakers (transductive) svm has a UAR of 0.800")
 
 
 @pytest.fixture(scope="module")
@@ -119,7 +144,8 @@ def test_json_csv_and_predictions_agree(compared):
     assert set(comparison["tests"]) == set(comparison["audit"]) == {"random", "speaker"}
     assert comparison["audit"]["random"]["speaker"]["n_shared"] == 3
     assert comparison["audit"]["speaker"]["speaker"]["n_shared"] == 0
-    assert comparison["headline"].startswith("Best on a random split")
+    assert comparison["headline"] == headline(comparison["rows"], comparison["tests"])
+    assert "On unseen speakers" in comparison["headline"].partition(". ")[0]
     assert (folder / "comparison.png").stat().st_size > 5000
     assert "comparing" in err
 
@@ -146,8 +172,9 @@ def test_again_the_same(compared, spoken, tmp_path):
         for f in (folder, tmp_path / "again")
     )
     pd.testing.assert_frame_equal(first, again)
-    for words in ("Best on a random split", "svm", "within noise", "Guessing among 3 emotions",
-                  "3 of 3 speakers", "No speaker is on both sides"):  # fmt: skip
+    for words in ("On a random split no clear best", "svm", "within noise",
+                  "Guessing among 3 emotions", "3 of 3 speakers",
+                  "No speaker is on both sides"):  # fmt: skip
         assert words in out
 
 

@@ -1,4 +1,4 @@
-"""The figures that people make first of a corpus: how much of what, how long, and how it looks."""
+"""Figures of a corpus: clips by emotion and speaker, durations, waveforms and spectrograms."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -9,7 +9,7 @@ import pandas as pd
 from sklearn_ser.audio.decoding import load_audio
 from sklearn_ser.exceptions import AudioError
 from sklearn_ser.report.charts import draw_mel, draw_wave
-from sklearn_ser.report.examples import Clip, choose_examples
+from sklearn_ser.report.example_clips import ExampleClip, choose_examples
 
 __all__ = ["explore"]
 
@@ -50,7 +50,7 @@ def explore(table: pd.DataFrame, seconds: pd.Series) -> Iterator[tuple[str, Any]
             yield name, _draw_grid(clips, draw, longest, f"{name.title()}, {about}")
 
 
-def _examples(table: pd.DataFrame) -> tuple[dict[str, Clip], str]:
+def _examples(table: pd.DataFrame) -> tuple[dict[str, ExampleClip], str]:
     """Return a clip of each emotion, and what they have in common."""
     chosen = choose_examples(table)
     clips = {}
@@ -59,7 +59,7 @@ def _examples(table: pd.DataFrame) -> tuple[dict[str, Clip], str]:
             y = load_audio(table["path"].iloc[row], SR, duration=MOST_SECONDS)
         except AudioError:  # a header may be better than what follows
             continue
-        clips[emotion] = Clip(y, SR, cut=False)
+        clips[emotion] = ExampleClip(y, SR, cut=False)
     common = []
     for column in ("speaker", "text"):
         values = table[column].iloc[list(chosen.values())].dropna().unique()
@@ -68,23 +68,23 @@ def _examples(table: pd.DataFrame) -> tuple[dict[str, Clip], str]:
     return clips, ", ".join(common) or "one clip of each emotion"
 
 
-def _draw_counts(table: pd.DataFrame, column: str, parts: str) -> Any:
-    """Draw how many clips there are of each value of a column, in parts if these are few."""
+def _draw_counts(table: pd.DataFrame, column: str, stack_by: str) -> Any:
+    """Draw the clips of each value of a column, stacked by another column of few values."""
     figure, axes = _start((8, 4.5))
     counts = table[column].fillna("not known").astype(str)
-    divided = table[parts].nunique() <= 10 and table[parts].notna().all()
-    by = table[parts].astype(str) if divided else pd.Series("clips", index=table.index)
+    stackable = table[stack_by].nunique() <= 10 and table[stack_by].notna().all()
+    by = table[stack_by].astype(str) if stackable else pd.Series("clips", index=table.index)
     stacked = pd.crosstab(counts, by)
     left_out = max(0, len(stacked) - MOST_BARS)
-    if left_out:  # nobody can read the names of ten thousand speakers
+    if left_out:
         kept = stacked.sum(axis=1).nlargest(MOST_BARS).index
         stacked = stacked.loc[kept]
     bottom = np.zeros(len(stacked))
     for name in stacked:
         axes.bar(stacked.index, stacked[name], bottom=bottom, label=name)
         bottom += stacked[name].to_numpy()
-    if divided:
-        axes.legend(title=parts, loc="center left", bbox_to_anchor=(1, 0.5), frameon=False)
+    if stackable:
+        axes.legend(title=stack_by, loc="center left", bbox_to_anchor=(1, 0.5), frameon=False)
     if len(stacked) > 12:
         axes.tick_params(axis="x", rotation=90, labelsize=7)
     title = f"{len(table)} clips by {column}"
@@ -109,7 +109,7 @@ def _draw_durations(emotions: pd.Series, seconds: pd.Series) -> Any:
     return figure
 
 
-def _draw_grid(clips: dict[str, Clip], draw: Any, longest: float, title: str) -> Any:
+def _draw_grid(clips: dict[str, ExampleClip], draw: Any, longest: float, title: str) -> Any:
     rows = -(-len(clips) // COLUMNS)
     figure, axes = _start((10, 1 + 2.1 * rows), rows=rows, columns=COLUMNS)
     grid = np.ravel(axes)

@@ -11,8 +11,8 @@ from typer.testing import CliRunner
 
 from sklearn_ser.cli import app
 from sklearn_ser.corpora import load_data
-from sklearn_ser.report.examples import durations
-from sklearn_ser.report.exploration import MOST_BARS, explore
+from sklearn_ser.report.corpus_figures import MOST_BARS, explore
+from sklearn_ser.report.example_clips import durations
 
 
 def show(*words, code=0):

@@ -1,4 +1,4 @@
-"""Clips to show: one of each emotion, and the most confident mistakes, to look at and listen to."""
+"""Clips that a page shows and plays: one of each emotion, and the most confident mistakes."""
 
 import base64
 import io
@@ -11,16 +11,16 @@ from sklearn.pipeline import Pipeline
 
 from sklearn_ser.exceptions import AudioError
 
-__all__ = ["Clip", "choose_examples", "clip_reader", "confident_mistakes", "durations"]
+__all__ = ["ExampleClip", "choose_examples", "clip_reader", "confident_mistakes", "durations"]
 
 MOST_SECONDS = 4.0  # of a clip on a page
 MOST_MISTAKES = 8
-MOST_EXAMPLES = 12
+MOST_EXAMPLES = 20  # emotions, the most frequent first
 HIGHEST_RATE = 24_000  # of a sound on a page, in Hz: speech needs no more
 
 
 @dataclass(frozen=True)
-class Clip:
+class ExampleClip:
     """A waveform to show, at most the first four seconds of its clip.
 
     Attributes
@@ -50,7 +50,7 @@ class Clip:
 
 
 def choose_examples(table: pd.DataFrame) -> dict[str, int]:
-    """Choose a clip of each emotion, of one speaker and one text as far as there are.
+    """Choose a clip of each emotion, of the same speaker and text where there are such.
 
     Parameters
     ----------
@@ -60,18 +60,22 @@ def choose_examples(table: pd.DataFrame) -> dict[str, int]:
     Returns
     -------
     examples : dict of str to int
-        The position of a clip by its emotion, of the first twelve by the alphabet. Differences are
-        easiest to see between clips that differ in emotion alone.
+        The position of a clip by its emotion, in alphabetical order; of more than 20 emotions the
+        20 with the most clips. Differences are easiest to see between clips that differ in
+        emotion alone.
 
     Examples
     --------
     >>> import pandas as pd
-    >>> from sklearn_ser.report.examples import choose_examples
+    >>> from sklearn_ser.report.example_clips import choose_examples
     >>> table = pd.DataFrame({"emotion": ["sad", "sad", "calm"], "speaker": ["a", "b", "b"]})
     >>> choose_examples(table)
     {'calm': 2, 'sad': 1}
     """
     table = table.reset_index(drop=True)
+    counts = table["emotion"].value_counts(sort=False).sort_index()
+    frequent = counts.sort_values(ascending=False, kind="stable").index[:MOST_EXAMPLES]
+    table = table[table["emotion"].isin(frequent)]
     pool, others = table, pd.DataFrame(index=table.index)
     for column in ("speaker", "text"):
         if column in table and table[column].notna().any():
@@ -87,7 +91,7 @@ def choose_examples(table: pd.DataFrame) -> dict[str, int]:
 
 
 def confident_mistakes(predictions: pd.DataFrame, n_most: int = MOST_MISTAKES) -> pd.DataFrame:
-    """Return the wrong answers that were the surest, the surest first.
+    """Return the wrong predictions of the highest confidence, the highest first.
 
     Parameters
     ----------
@@ -98,7 +102,7 @@ def confident_mistakes(predictions: pd.DataFrame, n_most: int = MOST_MISTAKES) -
     Returns
     -------
     mistakes : DataFrame of at most n_most rows
-        With the columns confidence, and p_truth, what probability the truth was given.
+        With two more columns: confidence, and p_truth, the probability of the truth.
     """
     probabilities = predictions.filter(regex="^p_")
     shown = predictions.assign(confidence=probabilities.max(axis=1))
@@ -110,20 +114,20 @@ def confident_mistakes(predictions: pd.DataFrame, n_most: int = MOST_MISTAKES) -
     return wrong.sort_values("confidence", ascending=False, kind="stable").head(n_most)
 
 
-def clip_reader(pipeline: Pipeline) -> Callable[[str], Clip | None]:
-    """Return a function that reads a clip as the pipeline hears it, or gives None if it cannot.
+def clip_reader(pipeline: Pipeline) -> Callable[[str], ExampleClip | None]:
+    """Return a function that reads a clip at the pipeline's rate, or returns None if it cannot.
 
-    A picture that is missing must not cost a run that is done.
+    A finished run must not fail for a clip that cannot be shown.
     """
     audio = pipeline.named_steps["audio"]
 
-    def read(path: str) -> Clip | None:
+    def read(path: str) -> ExampleClip | None:
         try:
             y = audio.transform([path])[0]
         except AudioError:
             return None
         most = int(MOST_SECONDS * audio.sr)
-        return Clip(y[:most], audio.sr, len(y) > most)
+        return ExampleClip(y[:most], audio.sr, len(y) > most)
 
     return read
 

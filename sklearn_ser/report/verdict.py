@@ -1,0 +1,177 @@
+"""What scores mean, in sentences: for the end of a command, and the top of a report."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from sklearn_ser.metrics import Calibration, Metrics, constant_prediction, is_better_than_chance
+from sklearn_ser.model_selection.splits import SPLITS, TRANSDUCTIVE
+
+__all__ = [
+    "describe_calibration",
+    "describe_guessing",
+    "describe_run",
+    "headline",
+    "order_splits",
+    "verdict",
+]
+
+# What a test set of each split holds that the training set does not.
+UNSEEN = {
+    "random": "On a random split",
+    "speaker": "On unseen speakers",
+    "text": "On unseen texts",
+    "speaker+text": "On unseen speakers and texts",
+}
+
+
+def verdict(metrics: Metrics | Mapping[str, Any]) -> str:
+    """Say what the scores of a run mean.
+
+    Parameters
+    ----------
+    metrics : mapping
+        What is in metrics.json.
+
+    Returns
+    -------
+    sentences : str
+        First whether the classifier is better than guessing, then accuracy, UAR, chance level and
+        split.
+    """
+    interval = metrics.get("accuracy_interval")
+    between = f" (95% interval {interval[0]:.1%} to {interval[1]:.1%})" if interval else ""
+    how = ", transductive" if metrics.get("transductive") else ""
+    chance = 1 / len(metrics["per_emotion"])
+    scores = (
+        f"{metrics['accuracy']:.1%}{between} of {metrics['n_test']} test clips are recognised, UAR "
+        f"{metrics['uar']:.3f} where guessing gets {chance:.3f}, on a {metrics['split']} split"
+        f"{how}: {SPLITS.get(metrics['split'], metrics['split'])}."
+    )
+    return " ".join(sentence for sentence in (describe_guessing(metrics), scores) if sentence)
+
+
+def describe_guessing(metrics: Metrics | Mapping[str, Any]) -> str | None:
+    """Say that a classifier is no better than guessing, where the interval of its UAR says so.
+
+    Examples
+    --------
+    >>> from sklearn_ser.report.verdict import describe_guessing
+    >>> describe_guessing({"uar_interval": [0.4, 0.6], "chance": {"uar": 0.5}})
+    'No better than guessing.'
+    """
+    if is_better_than_chance(metrics):
+        return None
+    constant = constant_prediction(metrics.get("confusion_matrix"))
+    if constant is None:
+        return "No better than guessing."
+    emotion, n_clips = constant
+    clips = "every clip" if n_clips == metrics["n_test"] else f"{n_clips} clips"
+    return f"It predicts {emotion} for {clips}: no better than guessing."
+
+
+def describe_run(metrics: Metrics | Mapping[str, Any]) -> list[str]:
+    """Return the sentences at the end of a fit: sets, audit, calibration, verdict, report.
+
+    Parameters
+    ----------
+    metrics : mapping
+        What is in metrics.json of a fit or a search.
+    """
+    sizes = (
+        f"{metrics['n_train']} clips in the training set, {metrics['n_validation']} in the "
+        f"validation set, {metrics['n_test']} in the test set."
+    )
+    if "folds" in metrics:
+        sizes = (
+            f"{len(metrics['folds'])} folds, whose predictions are pooled: {sizes} The saved "
+            "pipeline is fitted on all clips; the scores are those of the folds' pipelines."
+        )
+    return [
+        f"{metrics['split']} split: {sizes}",
+        *([TRANSDUCTIVE] if metrics["transductive"] else []),
+        *metrics["audit"]["sentences"],
+        *([calibrated] if (calibrated := describe_calibration(metrics["calibration"])) else []),
+        f"{metrics['seconds']:.1f} s. Run: {metrics['run']}",
+        verdict(metrics),
+        f"Report: {Path(metrics['run']) / 'report.html'}",
+    ]
+
+
+def describe_calibration(calibration: Calibration | Mapping[str, Any]) -> str | None:
+    """Say what calibration has changed, for the better or the worse; None where there was none.
+
+    Examples
+    --------
+    >>> from sklearn_ser.report.verdict import describe_calibration
+    >>> describe_calibration({"ece": 0.02, "ece_before": 0.08})
+    'Calibrated: expected calibration error 0.0200, 0.0800 before.'
+    """
+    if "ece_before" not in calibration:
+        return None
+    after, before = calibration["ece"], calibration["ece_before"]
+    errors = f"expected calibration error {after:.4f}, {before:.4f} before"
+    if after <= before:
+        return f"Calibrated: {errors}."
+    return (
+        f"Calibration made the confidence worse: {errors}. Leave out `calibrate`, or give it more "
+        "validation clips."
+    )
+
+
+def order_splits(splits: Sequence[str]) -> list[str]:
+    """Return splits with those first that test unseen speakers: they say what a score is worth."""
+    return sorted(dict.fromkeys(splits), key=lambda split: "speaker" not in split)
+
+
+def headline(
+    rows: Sequence[Mapping[str, Any]], tests: Mapping[str, Sequence[Mapping[str, Any]]]
+) -> str:
+    """Say which classifier is best under each split, if any is; unseen speakers come first.
+
+    Parameters
+    ----------
+    rows : sequence of dict
+        The rows of a comparison: clf, split, uar, uar_interval and chance.
+    tests : mapping of str to sequence of dict
+        By split, what `compare_pairs` returned.
+
+    Returns
+    -------
+    sentences : str
+
+    Examples
+    --------
+    >>> from sklearn_ser.report.verdict import headline
+    >>> row = {"split": "speaker", "chance": {"uar": 0.5}}
+    >>> rows = [row | {"clf": "svm", "uar": 0.8, "uar_interval": [0.7, 0.9]},
+    ...         row | {"clf": "mlp", "uar": 0.7, "uar_interval": [0.6, 0.8]}]
+    >>> pair = {"better": "svm", "worse": "mlp", "within_noise": True}
+    >>> headline(rows, {"speaker": [pair]})
+    'On unseen speakers no clear best: svm 0.800 and mlp 0.700 UAR are within noise (chance 0.500).'
+    """
+    return " ".join(
+        _say_best([row for row in rows if row["split"] == split], tests.get(split, ()))
+        for split in order_splits([row["split"] for row in rows])
+    )
+
+
+def _say_best(rows: Sequence[Mapping[str, Any]], pairs: Sequence[Mapping[str, Any]]) -> str:
+    """Return the sentence of one split."""
+    ranked = sorted(rows, key=lambda row: -row["uar"])
+    best = ranked[0]
+    where = UNSEEN.get(best["split"], f"On a {best['split']} split")
+    if any(row.get("transductive") for row in rows):
+        where += " (transductive)"
+    uar, chance = f"{best['uar']:.3f}", f"chance {best['chance']['uar']:.3f}"
+    if not any(is_better_than_chance(row) for row in rows):
+        if len(rows) == 1:
+            return f"{where} {best['clf']} is no better than guessing: UAR {uar} ({chance})."
+        return f"{where} no classifier is better than guessing: the best UAR is {uar} ({chance})."
+    noise = [{pair["better"], pair["worse"]} for pair in pairs if pair["within_noise"]]
+    tied = [row for row in ranked[1:] if {best["clf"], row["clf"]} in noise]
+    if not tied:
+        words = "is best, with" if len(rows) > 1 else "has"
+        return f"{where} {best['clf']} {words} a UAR of {uar} ({chance})."
+    *others, last = [f"{row['clf']} {row['uar']:.3f}" for row in [best, *tied]]
+    return f"{where} no clear best: {', '.join(others)} and {last} UAR are within noise ({chance})."
