@@ -80,6 +80,47 @@ def write_atomically(path: Path, data: bytes | Callable[[Path], None]) -> None:
             ready.write_bytes(data)
 
 
+def check_writable(path: Path) -> None:
+    """Raise `OutputError` if no file can be written there: before hours of work, not after."""
+    folder = path.parent
+    while not folder.exists() and folder != folder.parent:  # it will be made
+        folder = folder.parent
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+        if path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+    except OSError as error:
+        raise OutputError(f"{path} cannot be written: {error.strerror or error}.") from error
+
+
+def as_text(name: object) -> str:
+    r"""Return a file's name as text for tables, JSON and pages.
+
+    Bytes that are not UTF-8, which Python keeps as lone surrogates, become ``\xe9`` and the like.
+
+    Examples
+    --------
+    >>> print(as_text("caf\udce9.wav"))
+    caf\xe9.wav
+    """
+    return re.sub("[\ud800-\udfff]", _write_out, str(name))
+
+
+def _write_out(match: re.Match[str]) -> str:
+    character = match[0]
+    if "\udc80" <= character <= "\udcff":  # a byte of a file name, as Python keeps it
+        return f"\\x{ord(character) - 0xDC00:02x}"
+    return character.encode("unicode_escape").decode("ascii")
+
+
+def write_all(file: BinaryIO, data: bytes) -> None:
+    """Write all bytes to a file without a buffer, which may take fewer at once."""
+    left = memoryview(data)
+    while left:
+        left = left[file.write(left) :]
+
+
 def open_to_append(path: Path, *, new: bool = False) -> BinaryIO:
     """Open a file to write at its end, but never through a symbolic link.
 
@@ -287,16 +328,9 @@ def printable(text: object, *, lines: bool = False) -> str:
     >>> print(printable("\x1b]52;c;bHM=\x07angry"))
     \x1b]52;c;bHM=\x07angry
     """
-
-    def write_out(match: re.Match) -> str:
-        character = match.group()
-        if lines and character in "\n\t":
-            return character
-        if "\udc80" <= character <= "\udcff":  # a byte of a file name, as Python keeps it
-            return f"\\x{ord(character) - 0xDC00:02x}"
-        return character.encode("unicode_escape").decode("ascii")
-
-    return _UNPRINTABLE.sub(write_out, str(text))
+    return _UNPRINTABLE.sub(
+        lambda match: match[0] if lines and match[0] in "\n\t" else _write_out(match), str(text)
+    )
 
 
 def printable_json(text: str) -> str:

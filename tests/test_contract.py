@@ -188,8 +188,8 @@ ORDER = [
     {"metrics"},
     {"report"},
     {"persistence"},
-    {"runs"},
     {"inference"},
+    {"runs"},
     {"server"},
     {"cli"},
 ]

@@ -1,8 +1,10 @@
 """The typer application, and what every command shares: errors as sentences, exit codes, JSON."""
 
+import contextlib
 import functools
 import inspect
 import json
+import os
 import re
 import shutil
 import signal
@@ -16,7 +18,7 @@ from typing import Annotated, Any, TextIO
 import typer
 
 import sklearn_ser
-from sklearn_ser._files import printable, printable_json
+from sklearn_ser._files import as_text, printable, printable_json
 from sklearn_ser.exceptions import SerError
 
 app = typer.Typer(
@@ -128,7 +130,7 @@ def name_options(message: str) -> str:
 
 def print_json(document: Any) -> None:
     """Print `document` as the one JSON document of this command (NaN becomes null)."""
-    text = json.dumps(_finite(document), indent=2, ensure_ascii=False, default=str)
+    text = json.dumps(_plain(document), indent=2, ensure_ascii=False, default=as_text)
     typer.echo(printable_json(text))
 
 
@@ -145,11 +147,13 @@ def terminal(*, err: bool = False) -> Any:
     return Terminal(stderr=err, markup=False, emoji=False, highlight=False)
 
 
-def _finite(value: Any) -> Any:
+def _plain(value: Any) -> Any:
+    if isinstance(value, str):
+        return as_text(value)
     if isinstance(value, dict):
-        return {str(key): _finite(item) for key, item in value.items()}
+        return {as_text(key): _plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_finite(item) for item in value]
+        return [_plain(item) for item in value]
     if isinstance(value, float) and not (float("-inf") < value < float("inf")):
         return None
     return value
@@ -175,6 +179,11 @@ def command(application: typer.Typer = app, name: str | None = None, **settings)
                     return function(**kwargs)
             except (typer.Exit, typer.Abort, typer.BadParameter):
                 raise
+            except BrokenPipeError:
+                # Who reads what is printed has seen enough, such as head: that is no error.
+                with contextlib.suppress(OSError):
+                    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+                raise typer.Exit(0) from None
             except Exception as error:
                 if debug:
                     raise

@@ -1,11 +1,11 @@
 """`sklearn-ser predict`: the emotion of each file."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sklearn_ser.cli._app import JsonOption, command
+from sklearn_ser.cli._app import JsonOption, command, notice
 from sklearn_ser.cli._options import (
     AbstainOption,
     JobsOption,
@@ -15,6 +15,10 @@ from sklearn_ser.cli._options import (
     TrustOption,
     VadOption,
 )
+from sklearn_ser.exceptions import OptionError
+
+if TYPE_CHECKING:
+    from sklearn_ser.runs.predict import PredictSummary
 
 
 @command(name="predict")
@@ -24,12 +28,15 @@ def predict(
         list[str],
         typer.Argument(
             help="Audio files, folders of them, patterns such as 'calls/*.wav', URLs, or - for a "
-            "list on standard input, one a line.",
+            "list on standard input, one a line or as find -print0 writes it.",
             metavar="SOURCES...",
         ),
     ],
     csv: Annotated[
-        Path | None, typer.Option(help="Write the table to this CSV file.", show_default=False)
+        Path | None,
+        typer.Option(
+            help="Write the table to this CSV file; - is standard output.", show_default=False
+        ),
     ] = None,
     out: Annotated[
         Path | None,
@@ -47,7 +54,7 @@ def predict(
     json: JsonOption = False,
     resume: Annotated[
         bool,
-        typer.Option("--resume", help="Go on with FILE.partial, where a killed run has stopped."),
+        typer.Option("--resume", help="Go on with FILE.partial, where a run was stopped."),
     ] = False,
     abstain_below: AbstainOption = 0.0,
     window: Annotated[
@@ -89,53 +96,64 @@ def predict(
     A file that is silent, clipped, or unlike the clips the model was trained with gets its answer
     with a warning.
     """
-    from sklearn_ser.cli import _rows
-    from sklearn_ser.exceptions import OptionError
-    from sklearn_ser.inference import find_sources, load_predictor
+    form = _choose_form(csv, out, jsonl=jsonl, json=json)
+    to_stdout = csv is not None and str(csv) == "-"
+    from sklearn_ser.cli._rows import Printer
+    from sklearn_ser.cli._show import progress_bars
+    from sklearn_ser.runs.predict import PredictOptions, predict_sources
 
-    sink = _rows.choose_sink(csv, out, jsonl=jsonl, json=json, resume=resume)
-    if window is None and (hop is not None or segments or figure is not None):
-        raise OptionError("--hop, --segments and --figure need --window SECONDS.")
-    predictor = load_predictor(model, trust=trust, abstain_below=abstain_below, n_jobs=n_jobs)
-    found = find_sources(sources)
-    about = {"model": predictor.card["sha256"], "abstain_below": abstain_below}
-    if window is None:
-        with _rows.written(sink, predictor.columns(), found, about) as rows:
-            waiting = found[rows.n_done :]
-            for source, prediction in zip(
-                waiting, predictor.iter_predictions(waiting), strict=True
-            ):
-                rows.add([predictor.row(source, prediction)])
-                rows.done(prediction.error)
-        return
-    from sklearn_ser.inference import EmotionStream
-    from sklearn_ser.inference.recordings import RecordingReader
-
-    hop = window / 4 if hop is None else hop
-    reader = RecordingReader(
-        EmotionStream(predictor, window, hop, smooth=smooth, silence_db=silence_db, vad=vad),
+    options = PredictOptions(
+        trust=trust,
+        abstain_below=abstain_below,
+        window=window,
+        hop=hop,
         segments=segments,
-        figure=_check_figure(figure, found),
+        smooth=smooth,
+        silence_db=silence_db,
+        vad=vad,
+        figure=figure,
+        n_jobs=n_jobs,
+        out=out if csv is None or to_stdout else csv,
+        resume=resume,
     )
-    about |= {"window": window, "hop": hop, "segments": segments}
-    about |= {"smooth": smooth, "silence_db": silence_db, "vad": vad}
-    with _rows.written(sink, reader.columns, found, about) as rows:
-        for source in found[rows.n_done :]:
-            error = None
-            for made in reader.rows(source):
-                rows.add(made)
-                error = next((row["error"] for row in made if row["start"] is None), None)
-            rows.done(error)
+    printer = Printer(form, goes_on=options.out is not None)
+    with progress_bars(visible=not printer.to_a_person) as progress:
+        summary = predict_sources(model, sources, options, printer, progress)
+    printer.finish()
+    _show(summary, options.out)
 
 
-def _check_figure(figure: Path | None, sources: list[str]) -> Path | None:
-    from sklearn_ser.exceptions import OptionError
+def _choose_form(csv: Path | None, out: Path | None, *, jsonl: bool, json: bool) -> str:
+    """Return what is printed, or raise `OptionError` where the options contradict each other."""
+    if csv is not None and out is not None:
+        raise OptionError("--csv and --out both name the table: choose one.")
+    printed = csv is not None and str(csv) == "-"
+    if csv is not None and not printed and csv.suffix != ".csv":
+        raise OptionError(
+            f"--csv {csv}: give a file that ends in .csv, - for standard output, or use --out."
+        )
+    if jsonl + json + printed > 1:
+        raise OptionError("--jsonl, --json and --csv - each fill standard output: choose one.")
+    if printed:
+        return "csv"
+    if jsonl or json:
+        return "jsonl" if jsonl else "json"
+    return "table" if csv is None and out is None else "none"
 
-    if figure is None:
-        return None
-    figure = figure.expanduser()
-    if figure.suffix not in (".png", ".svg", ".pdf") or not figure.parent.is_dir():
-        raise OptionError(f"--figure {figure}: give a .png, .svg or .pdf in a folder that exists.")
-    if len(sources) != 1:
-        raise OptionError(f"--figure draws one recording, and {len(sources)} sources are given.")
-    return figure
+
+def _show(summary: "PredictSummary", out: Path | None) -> None:
+    """Say what came of the run; sources that could not be read are exit code 1."""
+    if summary.was_whole:
+        notice(
+            f"{out} is whole already, so nothing was left to do. Without --resume it is made anew."
+        )
+    elif out is not None:
+        notice(f"{summary.n_rows} rows in {out}")
+    for message in summary.errors:
+        notice(message)
+    if summary.n_failed:
+        if summary.n_failed > len(summary.errors):
+            more = summary.n_failed - len(summary.errors)
+            notice(f"and {more} more: the column error has them all.")
+        notice(f"{summary.n_failed} of {summary.n_sources} sources could not be read.")
+        raise typer.Exit(1)

@@ -6,7 +6,6 @@ from typing import Any
 
 import pandas as pd
 
-from sklearn_ser.corpora._listing import absolute, list_folder, make_table, read_listing, to_records
 from sklearn_ser.corpora._registry import (
     data_home,
     find_folder,
@@ -17,6 +16,7 @@ from sklearn_ser.corpora._registry import (
 )
 from sklearn_ser.corpora.base import Reader
 from sklearn_ser.corpora.folder import read_folder
+from sklearn_ser.corpora.listing import absolute, list_folder, make_table, read_listing, to_records
 from sklearn_ser.corpora.synthetic import make_synthetic
 from sklearn_ser.corpora.table import read_table
 from sklearn_ser.exceptions import CorpusError, CorpusWarning

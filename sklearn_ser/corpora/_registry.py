@@ -21,8 +21,8 @@ from sklearn_ser.corpora import (
     turevdb,
     urdu,
 )
-from sklearn_ser.corpora._listing import absolute
 from sklearn_ser.corpora.base import Reader
+from sklearn_ser.corpora.listing import absolute
 from sklearn_ser.exceptions import CorpusError, CorpusWarning
 
 _MODULES = (

@@ -10,9 +10,13 @@ AUDIO_SUFFIXES = (
     *(".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".m4a", ".aac", ".wma"),
     *(".aif", ".aiff", ".aifc", ".au", ".snd", ".caf", ".w64", ".sph"),
 )
-"""Files that count as recordings; videos are reported, anything else is none of our business."""
+"""Files that count as recordings."""
 
-VIDEO_SUFFIXES = (".mp4", ".avi", ".mov", ".mkv", ".webm", ".flv", ".mpg", ".mpeg")
+UNSUPPORTED_SUFFIXES = (
+    *(".mp4", ".avi", ".mov", ".mkv", ".webm", ".flv", ".mpg", ".mpeg", ".m4v"),
+    *(".amr", ".3gp", ".3g2", ".mka", ".m4b", ".ape", ".wv", ".ra", ".dss", ".ac3"),
+)
+"""Recordings and videos that are left out, and reported; anything else is passed over."""
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,8 @@ from typing import Any
 
 import pandas as pd
 
-from sklearn_ser.corpora._listing import Listing, read_listing
 from sklearn_ser.corpora.emotions import EMOTIONS, canonical_emotion
+from sklearn_ser.corpora.listing import Listing, read_listing
 from sklearn_ser.exceptions import CorpusError
 
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from sklearn_ser.corpora._listing import absolute, make_table, some, to_records
 from sklearn_ser.corpora.base import COLUMNS
 from sklearn_ser.corpora.emotions import canonical_emotion
+from sklearn_ser.corpora.listing import absolute, make_table, some, to_records
 from sklearn_ser.exceptions import CorpusError, CorpusWarning
 
 

@@ -7,7 +7,11 @@ decoding, resampling, the FFT and numpy's long calls all release Python's lock.
 
 import hashlib
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import threading
+import uuid
+import warnings
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -97,9 +101,46 @@ def iter_batches(
     parallel = Parallel(n_jobs=n_jobs, prefer="threads", return_as="generator")
     kept_open = cache.kept_open() if cache else nullcontext()
     with one_blas_thread(), kept_open:
-        yield from parallel(
-            delayed(compute_batch)(plan, clips[start : start + BATCH_SIZE]) for start in starts
+        yield from _stop_with_us(
+            parallel,
+            compute_batch,
+            ((plan, clips[start : start + BATCH_SIZE]) for start in starts),
         )
+
+
+_at_work: Counter[str] = Counter()  # calls in this process, by the loop they belong to
+_work_ends = threading.Condition()
+
+
+def _stop_with_us(parallel: Parallel, work: Callable, calls: Iterable[tuple]) -> Iterator[Any]:
+    """Yield what joblib's workers return; if nobody takes it any more, wait until they stop.
+
+    A thread that still computes when the process ends takes it down with an abort.
+    """
+    token = uuid.uuid4().hex
+    results = parallel(delayed(_counted)(token, work, *call) for call in calls)
+    try:
+        # `yield from` would close them before the warnings are off.
+        for result in results:  # noqa: UP028
+            yield result
+    finally:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message=".*tasks.*(cancelled|not used)")
+            results.close()
+        with _work_ends:
+            _work_ends.wait_for(lambda: not _at_work[token])
+            del _at_work[token]
+
+
+def _counted(token: str, work: Callable, *call: Any) -> Any:
+    with _work_ends:
+        _at_work[token] += 1
+    try:
+        return work(*call)
+    finally:
+        with _work_ends:
+            _at_work[token] -= 1
+            _work_ends.notify_all()
 
 
 def one_blas_thread() -> AbstractContextManager:

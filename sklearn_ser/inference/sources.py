@@ -3,72 +3,91 @@
 import glob
 import os
 import sys
+import warnings
 from collections.abc import Iterable
 from pathlib import Path
 
-from sklearn_ser.corpora.base import AUDIO_SUFFIXES
-from sklearn_ser.exceptions import CorpusError
+from sklearn_ser._files import as_text
+from sklearn_ser.corpora.listing import describe_unread, list_folder
+from sklearn_ser.exceptions import CorpusError, CorpusWarning
 
 __all__ = ["find_sources"]
 
 
-def find_sources(names: Iterable[str], listed: Iterable[str] | None = None) -> list[str]:
+def find_sources(names: Iterable[str], listed: bytes | None = None) -> list[str]:
     """Return the sources that names mean, in their order.
 
     Parameters
     ----------
     names : iterable of str
         Files, URLs, folders (the audio files in them, at any depth), patterns such as
-        `calls/**/*.wav`, and `-` for a list with one of these a line. A file need not exist, so
-        that its error has its row.
-    listed : iterable of str, default=None
-        The lines of that list; `None` reads standard input.
+        `calls/**/*.wav`, and `-` for a list. A file need not exist, so that its error has its row.
+    listed : bytes, default=None
+        That list: one of these a line; or, where it holds a NUL, exact names with a NUL after each,
+        as `find -print0` writes them. `None` reads standard input.
 
     Returns
     -------
     sources : list of str
+        A name that is not UTF-8 is as `os.fsdecode` gives it.
 
     Raises
     ------
     CorpusError
         If a folder holds no audio file, a pattern matches none, or the list is empty.
+
+    Warns
+    -----
+    CorpusWarning
+        If a folder holds recordings that cannot be decoded.
     """
     sources: list[str] = []
     for name in names:
         if name != "-":
             sources.extend(_expand(name))
             continue
-        lines = [line.rstrip("\r\n") for line in (sys.stdin if listed is None else listed)]
-        found = [source for line in lines if line.strip() for source in _expand(line)]
+        found = _read_list(sys.stdin.buffer.read() if listed is None else listed)
         if not found:
             raise CorpusError("-: standard input is empty: give it one source a line.")
         sources.extend(found)
     return sources
 
 
+def _read_list(data: bytes) -> list[str]:
+    """Return the sources of a list."""
+    if b"\0" in data:
+        names = [os.fsdecode(name) for name in data.split(b"\0") if name]
+        return [file for name in names for file in _files_in(name)]
+    lines = (os.fsdecode(line.rstrip(b"\r")) for line in data.split(b"\n"))
+    return [source for line in lines if line.strip() for source in _expand(line)]
+
+
 def _expand(name: str) -> list[str]:
-    if "://" in name or os.path.lexists(name):
-        return _files_in(name) if os.path.isdir(name) else [name]
-    if not glob.has_magic(name):
-        return [name]
-    matches = sorted(glob.glob(os.path.expanduser(name), recursive=True))
+    if "://" in name or os.path.lexists(name) or not glob.has_magic(name):
+        return _files_in(name)
+    try:
+        matches = sorted(glob.glob(os.path.expanduser(name), recursive=True))
+    except RecursionError:
+        raise CorpusError(
+            f"{as_text(name)[:60]}... is no pattern: it has too many parts."
+        ) from None
     files = [match for match in matches if not os.path.isdir(match)]
     folders = [match for match in matches if os.path.isdir(match)]
     # `**` matches every folder on the way; they are meant only where no file is.
     found = files or [file for folder in folders for file in _files_in(folder)]
     if not found:
-        raise CorpusError(f"{name} matches no file: check the pattern.")
+        raise CorpusError(f"{as_text(name)} matches no file: check the pattern.")
     return found
 
 
-def _files_in(folder: str) -> list[str]:
-    found = sorted(
-        str(file)
-        for file in Path(folder).rglob("*")
-        if file.suffix.lower() in AUDIO_SUFFIXES
-        and not file.name.startswith(".")  # litter of file managers
-        and not file.is_dir()
-    )
-    if not found:
-        raise CorpusError(f"{folder} holds no audio file: give another folder, or files.")
-    return found
+def _files_in(name: str) -> list[str]:
+    """Return the audio files of a folder; anything else is a source itself."""
+    if "://" in name or not os.path.isdir(name):
+        return [name]
+    listing = list_folder(name)
+    # A link to nowhere is a source, so that its error has its row.
+    broken = [path for path in listing.unreadable if not os.path.exists(path)]
+    unread = [*listing.unsupported, *(path for path in listing.unreadable if path not in broken)]
+    if unread:
+        warnings.warn(describe_unread(Path(name), unread), CorpusWarning, stacklevel=4)
+    return sorted(map(str, [*listing.audio, *broken]))

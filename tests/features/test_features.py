@@ -1,3 +1,6 @@
+import time
+import warnings
+
 import librosa
 import numpy as np
 import pandas as pd
@@ -267,3 +270,30 @@ def test_parameters_that_make_no_sense(transformer, words):
 
 def test_every_transformer_is_a_clip_transformer():
     assert all(isinstance(transformer, ClipTransformer) for _, transformer in FOUR)
+
+
+def test_workers_stop_with_who_takes_their_results(monkeypatch):
+    """A thread that still computes when the process ends would take it down with an abort."""
+    from sklearn_ser.audio.decoding import AudioSettings
+    from sklearn_ser.audio.loader import Clips
+    from sklearn_ser.features import _extraction
+
+    running = []
+    compute = _extraction.compute_batch
+
+    def slow(*call):
+        running.append(1)
+        time.sleep(0.2)
+        result = compute(*call)
+        running.pop()
+        return result
+
+    monkeypatch.setattr(_extraction, "compute_batch", slow)
+    clips = Clips([voice(0.1)] * 400, AudioSettings(sr=SR))
+    union = AudioFeatureUnion([("mfcc", MFCC())], n_jobs=4)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # nor does joblib say that there were some
+        batches = union.iter_batches(clips)
+        next(batches)
+        batches.close()
+    assert not running

@@ -2,8 +2,10 @@
 
 import io
 import json
+import os
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -13,11 +15,11 @@ import soxr
 from sklearn.base import BaseEstimator, ClassifierMixin
 
 from sklearn_ser import load_pipeline, make_pipeline, save_pipeline
-from sklearn_ser.exceptions import CorpusError, OptionError
+from sklearn_ser.exceptions import CorpusError, CorpusWarning, OptionError, UnfinishedError
 from sklearn_ser.features.quality import TrainingRange, describe_training
 from sklearn_ser.inference import Predictor, find_sources, load_predictor, predict_table
 from sklearn_ser.inference.predictor import percent
-from sklearn_ser.inference.rows import RowFile
+from sklearn_ser.runs.predict import PredictOptions, predict_sources
 from tests.conftest import SR, run, voice
 
 COLUMNS = ["path", "emotion", "confidence", "error", "p_angry", "p_neutral", "p_sad", "warning"]
@@ -40,15 +42,38 @@ def test_sources(little_corpus, clips, tmp_path, monkeypatch):
     assert find_sources([f"{little_corpus}/**"]) == clips
     assert find_sources([f"{little_corpus}/sa*"]) == [c for c in clips if "/sad/" in c]
     assert find_sources(["no.wav", "https://host/x.wav"]) == ["no.wav", "https://host/x.wav"]
-    assert find_sources(["-"], ["a.wav\n", "\n", f"{little_corpus}/sad\r\n"])[::8] == [
-        "a.wav",
-        clips[-1],
-    ]
+    lines = f"a.wav\n\n{little_corpus}/sad\r\n".encode()
+    assert find_sources(["-"], lines)[::8] == ["a.wav", clips[-1]]
     (tmp_path / "a[1].wav").touch()
     assert find_sources(["a[1].wav"]) == ["a[1].wav"]
     for names, words in [(["*.ogg"], "matches no file"), (["-"], "is empty")]:
         with pytest.raises(CorpusError, match=words):
-            find_sources(names, [])
+            find_sources(names, b"")
+
+
+def test_lists_of_exact_names(tmp_path):
+    """What `find -print0` writes: a name may hold anything, and is no pattern."""
+    names = ["a\nb.wav", " *.wav", "[1].wav", "caf\udce9.wav"]
+    data = b"".join(os.fsencode(name) + b"\0" for name in names * 3000)
+    assert find_sources(["-"], data) == names * 3000
+    assert find_sources(["-"], os.fsencode(names[-1]) + b"\n") == names[-1:]
+    with pytest.raises(CorpusError, match="no pattern"):
+        find_sources(["*/" * 5000])
+
+
+def test_folders_through_links_and_what_is_left_out(tmp_path, wav):
+    (tmp_path / "real").mkdir()
+    wav("real/clip.wav")
+    (tmp_path / "real" / "._clip.wav").write_bytes(b"macOS")
+    (tmp_path / "calls").mkdir()
+    (tmp_path / "calls" / "linked").symlink_to(tmp_path / "real")
+    (tmp_path / "calls" / "circle").symlink_to(tmp_path / "calls")
+    (tmp_path / "calls" / "gone.wav").symlink_to(tmp_path / "nowhere.wav")
+    for name in ("a.amr", "b.mka", "c.txt"):
+        (tmp_path / "calls" / name).touch()
+    with pytest.warns(CorpusWarning, match=r"^2 files in .*: a\.amr, b\.mka\. ffmpeg -i a\.amr"):
+        found = find_sources([str(tmp_path / "calls")])
+    assert found == [f"{tmp_path}/calls/gone.wav", f"{tmp_path}/calls/linked/clip.wav"]
 
 
 def test_a_list_on_standard_input(model, clips):
@@ -247,68 +272,96 @@ def test_a_card_without_a_training_range():
     assert TrainingRange.from_card({"training": 3}) == everything
 
 
-# Killed and resumed
+# Interruptions and pipes
 
 
-def rows_of(n):
-    return [{"path": f"{i}.wav", "p_sad": i / 7} for i in range(n)]
+class Recorder:
+    """Takes rows and progress, and may break off."""
+
+    def __init__(self, stop_after=None):
+        self.rows, self.details, self.stop_after = [], [], stop_after
+
+    def begin(self, columns, sources, n_done):
+        self.n_done = n_done
+
+    def add(self, rows):
+        self.rows += rows
+        if len(self.rows) == self.stop_after:
+            raise KeyboardInterrupt
+
+    def progress(self, stage, done, total, detail):
+        self.details.append((done, total, detail))
 
 
-@pytest.mark.parametrize("suffix", ["csv", "jsonl", "parquet"])
-@pytest.mark.parametrize("cut", [0, 1, 7, 40, 10_000])
-def test_what_is_half_written_is_cut_off(tmp_path, suffix, cut):
-    rows = rows_of(30)
-    sources = [row["path"] for row in rows]
-
-    def write(path, n_then_lost=None, **how):
-        file = RowFile(path, ["path", "p_sad"], sources, {"model": "m"}, **how)
-        for i in range(file.n_done, 30):
-            if i == n_then_lost:
-                file.close()
-                return
-            file.add([rows[i]])
-            file.done(failed=i % 2 == 1)
-            if i % 5 == 0:
-                file.commit()
-        file.finish()
-        assert (file.n_rows, file.n_failed) == (30, 15)
-
-    write(tmp_path / f"whole.{suffix}")
-    broken = tmp_path / f"broken.{suffix}"
-    write(broken, n_then_lost=23)
-    assert not broken.exists()
-    partial = broken.with_name(f"{broken.name}.partial")
-    data = partial.read_bytes()
-    partial.write_bytes(data[: max(0, len(data) - cut)] + (b"" if cut else b'"half a ro'))
-    journal = broken.with_name(f"{broken.name}.partial.journal")
-    with open(journal, "ab") as lines:
-        lines.write(b'{"bytes": 99')
-    write(broken, resume=True)
-    assert broken.read_bytes() == (tmp_path / f"whole.{suffix}").read_bytes()
-    assert len(list(tmp_path.iterdir())) == 2
+def test_breaking_off_tells_how_to_go_on(model, clips, tmp_path, monkeypatch):
+    monkeypatch.setattr("sklearn_ser.inference.rows.COMMIT_SECONDS", 0)
+    options = PredictOptions(out=tmp_path / "rows.csv", n_jobs=1)
+    first = Recorder(stop_after=5)
+    with pytest.raises(UnfinishedError, match=r"4 of 24 sources are kept.*with `resume`"):
+        predict_sources(model, clips, options, first, first.progress)
+    rest = Recorder()
+    options = replace(options, resume=True)
+    summary = predict_sources(model, clips, options, rest, rest.progress)
+    assert (rest.n_done, len(rest.rows), summary.n_rows) == (4, 20, 24)
+    assert pd.read_csv(tmp_path / "rows.csv")["path"].tolist() == clips
 
 
-def test_going_on_with_something_else_is_refused(tmp_path):
-    path = tmp_path / "rows.csv"
+def test_a_whole_table_is_left_as_it_is(model, clips, tmp_path):
+    (tmp_path / "bad.wav").write_text("no audio")
+    how = ("predict", model, *clips[:3], tmp_path / "bad.wav", "-o", tmp_path / "rows.csv")
+    run(*how, code=1)
+    before = (tmp_path / "rows.csv").stat()
+    _, err = run(*how, "--resume", code=1)  # as the first time
+    assert "whole already" in err
+    assert "Without --resume" in err
+    assert "1 of 4 sources could not be read" in err
+    after = (tmp_path / "rows.csv").stat()
+    assert (before.st_mtime_ns, before.st_ino) == (after.st_mtime_ns, after.st_ino)
+    _, err = run("predict", model, *clips, "-o", tmp_path / "rows.csv", "--resume", code=2)
+    assert "of other sources" in err
 
-    def begin(sources, model="m", **how):
-        return RowFile(path, ["path", "p_sad"], sources, {"model": model}, **how)
 
-    file = begin(["a", "b"])
-    file.add(rows_of(1))
-    file.done()
-    file.commit()
-    file.close()
-    with pytest.raises(OptionError, match="another model"):
-        begin(["a", "b"], "n", resume=True)
-    with pytest.raises(OptionError, match="other sources"):
-        begin(["b", "a"], resume=True)
-    again = begin(["a", "b", "c"], resume=True)  # more of them may follow
-    assert again.n_done == 1
-    again.close()
-    anew = begin(["b"])
-    assert anew.n_done == 0
-    anew.close()
+def test_progress_within_a_recording(model, wav):
+    recorder = Recorder()
+    long = wav("long.wav", voice(60))
+    options = PredictOptions(window=1.0, hop=1.0, n_jobs=1)
+    predict_sources(model, [str(long)], options, recorder, recorder.progress)
+    within = [detail for done, _, detail in recorder.details if done == 0]
+    assert len(set(within)) > 3
+    assert all(detail.endswith(" of 0:01:00") for detail in within)
+
+
+def test_csv_on_standard_output(model, clips, tmp_path):
+    out, _ = run("predict", model, *clips[:3], "--csv", "-")
+    run("predict", model, *clips[:3], "--csv", tmp_path / "rows.csv")
+    assert out == (tmp_path / "rows.csv").read_text()
+    assert "choose one" in run("predict", model, clips[0], "--csv", "-", "--jsonl", code=2)[1]
+
+
+@pytest.mark.parametrize("how", [("--csv", "-"), ("--jsonl",), ()])
+def test_a_reader_that_has_seen_enough(model, clips, how):
+    """As `| head` does: the pipe is closed after the first line."""
+    words = [sys.executable, "-m", "sklearn_ser", "predict", model, *clips * 20, *how]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        process.stdout.readline()
+        process.stdout.close()
+        err = process.stderr.read().decode()
+        assert process.wait() == 0
+    assert "rror" not in err
+    assert "roken" not in err
+
+
+def test_the_table_is_finished_though_nobody_reads(model, clips, tmp_path):
+    words = [sys.executable, "-m", "sklearn_ser", "predict", model, *clips * 20, "--jsonl"]
+    words += ["-o", tmp_path / "rows.csv"]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        process.stdout.close()
+        process.stderr.read()
+        assert process.wait() == 0
+    assert len(pd.read_csv(tmp_path / "rows.csv")) == len(clips) * 20
+
+
+# Odd files
 
 
 def test_one_bad_header_among_good_files(model, clips, tmp_path):

@@ -10,7 +10,7 @@ from typing import Any, cast
 
 import pandas as pd
 
-from sklearn_ser.corpora.base import AUDIO_SUFFIXES, COLUMNS, VIDEO_SUFFIXES, Reader
+from sklearn_ser.corpora.base import AUDIO_SUFFIXES, COLUMNS, UNSUPPORTED_SUFFIXES, Reader
 from sklearn_ser.corpora.emotions import canonical_emotion
 from sklearn_ser.exceptions import CorpusError, CorpusWarning
 
@@ -22,16 +22,17 @@ class Listing:
     Parameters
     ----------
     folder : Path
-        Absolute.
-    audio, videos : list of Path
-        By their suffixes.
+    audio : list of Path
+        Files that can be decoded, by their suffixes.
+    unsupported : list of Path
+        Recordings and videos that cannot.
     unreadable : list of Path
-        Folders that may not be entered, links to nowhere.
+        Folders that may not be entered, links to nowhere, pipes and the like.
     """
 
     folder: Path
     audio: list[Path] = field(default_factory=list)
-    videos: list[Path] = field(default_factory=list)
+    unsupported: list[Path] = field(default_factory=list)
     unreadable: list[Path] = field(default_factory=list)
 
     def find_corpus(self, readers: Iterable[Reader]) -> Reader | None:
@@ -53,33 +54,57 @@ def absolute(path: str | Path) -> Path:
 
 
 def list_folder(folder: str | Path) -> Listing:
-    """Find every recording below a folder.
+    """Find every recording below a folder, on whatever links lead there.
+
+    What begins with a dot is passed over: file managers leave such things, macOS a `._clip.wav`
+    beside each `clip.wav` on foreign disks.
+
+    Parameters
+    ----------
+    folder : str or Path
+        All paths in the listing begin with it.
 
     Raises
     ------
     CorpusError
         If there is no such folder, or no audio file in it.
     """
-    listing = Listing(absolute(folder))
+    listing = Listing(Path(os.path.expanduser(folder)))
     if listing.folder.is_file():
         raise CorpusError(f"{listing.folder} is a file: give the folder that holds the recordings.")
     if not listing.folder.is_dir():
         raise CorpusError(f"There is no folder {listing.folder}: check the path.")
     for path in _walk(listing):
         suffix = path.suffix.lower()
-        if suffix in VIDEO_SUFFIXES:
-            listing.videos.append(path)
-        elif suffix in AUDIO_SUFFIXES:
+        if suffix in AUDIO_SUFFIXES:
             (listing.audio if path.is_file() else listing.unreadable).append(path)
-    for paths in (listing.audio, listing.videos, listing.unreadable):
+        elif suffix in UNSUPPORTED_SUFFIXES:
+            listing.unsupported.append(path)
+    for paths in (listing.audio, listing.unsupported, listing.unreadable):
         paths.sort()
     if not listing.audio:
-        unreadable = f" Not readable there: {_names(listing.unreadable)}."
+        unread = [*listing.unsupported, *listing.unreadable]
         raise CorpusError(
             f"There is no audio file in {listing.folder}: give the folder that holds the "
-            f"recordings (wav, flac, ogg, mp3, ...).{unreadable * bool(listing.unreadable)}"
+            "recordings (wav, flac, ogg, mp3, ...)."
+            + (f" {describe_unread(listing.folder, unread)}" if unread else "")
         )
     return listing
+
+
+def describe_unread(folder: Path, paths: Sequence[Path]) -> str:
+    """Say which recordings of a folder are left out because they cannot be decoded.
+
+    Examples
+    --------
+    >>> describe_unread(Path("calls"), [Path("calls/1.amr")])
+    '1 file in calls left out, not being readable: 1.amr. ffmpeg -i 1.amr 1.wav converts one.'
+    """
+    message = f"{_count(paths)} in {folder} left out, not being readable: {_names(paths)}."
+    for path in paths:
+        if path.suffix.lower() in UNSUPPORTED_SUFFIXES:
+            return f"{message} ffmpeg -i {path.name} {path.stem}.wav converts one."
+    return message
 
 
 def _walk(listing: Listing) -> Iterator[Path]:
@@ -100,7 +125,6 @@ def _walk(listing: Listing) -> Iterator[Path]:
                 seen.add(real)
                 inside.append(name)
         folders[:] = inside
-        # macOS puts a "._name.wav" beside each "name.wav" on foreign disks.
         yield from (Path(here, name) for name in files if not name.startswith("."))
 
 
@@ -137,7 +161,7 @@ def read_listing(
     CorpusWarning
         If files are left out, or copies found.
     """
-    rows, left_out = [], [*listing.videos, *listing.unreadable]
+    rows, left_out = [], [*listing.unsupported, *listing.unreadable]
     for path in listing.audio:
         record = parse(path)
         if record is None:
