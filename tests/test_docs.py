@@ -1,6 +1,8 @@
-"""The examples of the documentation, run as they stand."""
+"""The documentation: its examples run, and its commands, options, links and names exist."""
 
+import importlib
 import re
+import shlex
 import shutil
 import warnings
 from pathlib import Path
@@ -8,7 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+import typer
 
+from sklearn_ser.cli import app
 from tests.conftest import SR, voice
 
 DOCS = Path(__file__).parents[1] / "docs"
@@ -67,3 +71,74 @@ def test_embedding(title, program, desk, capsys):
 def test_every_section_has_run():
     titles = [title for title, _ in examples(DOCS / "embedding.md")]
     assert titles == ["A script", "A FastAPI app", "A batch job", "A notebook"]
+
+
+PAGES = [DOCS.parent / name for name in ("README.md", "CONTRIBUTING.md")] + sorted(
+    DOCS.glob("*.md")
+)
+
+
+@pytest.fixture(params=PAGES, ids=lambda page: page.name)
+def page(request):
+    return request.param.read_text(encoding="utf-8")
+
+
+def shell_lines(text):
+    """Yield the commands in code blocks and in backticks, without comments."""
+    blocks = re.findall(r"```sh\n(.*?)```", text, re.DOTALL)
+    lines = [line for block in blocks for line in block.splitlines()]
+    lines += [
+        " ".join(code.split())
+        for code in re.findall(r"`([^`]+)`", re.sub("```.*?```", "", text, flags=re.DOTALL))
+    ]
+    for line in lines:
+        for part in re.split(r" \| | && ", line.partition(" #")[0]):
+            if part.startswith("sklearn-ser "):
+                yield part.removeprefix("sklearn-ser ")
+
+
+def test_commands_and_options_exist(page):
+    group = typer.main.get_command(app)
+    for line in shell_lines(page):
+        words = shlex.split(line.replace("[list, get, show]", "list"))
+        command = group
+        while words and words[0] in getattr(command, "commands", {}):
+            command = command.commands[words.pop(0)]
+        assert command is not group or words[0].isupper(), line
+        known = {option for parameter in command.params for option in parameter.opts} | {"--help"}
+        assert {word for word in words if re.match("--?[a-z]", word)} <= known, line
+
+
+def test_options_named_in_the_text_exist(page):
+    known = {"--version", "--help"}
+    pending = [typer.main.get_command(app)]
+    while pending:
+        command = pending.pop()
+        pending += getattr(command, "commands", {}).values()
+        known |= {option for parameter in command.params for option in parameter.opts}
+    named = re.findall(r"`(--[a-z][a-z-]*)[^`]*`", page)
+    assert set(named) <= known
+
+
+def test_links_and_files_exist(page):
+    for target in re.findall(r"\]\(([^)#]+?)(?:#[^)]*)?\)", page):
+        if "://" not in target:
+            assert (DOCS / target).exists() or (DOCS.parent / target).exists(), target
+    for target in re.findall(r"\b(?:benchmarks|tests|docs)/[\w./]+\.(?:py|md)", page):
+        assert (DOCS.parent / target).exists(), target
+
+
+def test_dotted_names_exist(page):
+    for name in re.findall(r"\bsklearn_ser(?:\.\w+)+", page):
+        module, _, attribute = name.rpartition(".")
+        try:
+            importlib.import_module(name)
+        except ImportError:
+            assert hasattr(importlib.import_module(module), attribute), name
+
+
+DIALECT = r"\b(strangers?|(?:test|training|validation) part|never heard|doors?|heard before)\b"
+
+
+def test_pages_use_the_words_of_the_field(page):
+    assert re.findall(DIALECT, page) == []
