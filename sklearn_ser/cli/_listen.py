@@ -73,11 +73,11 @@ def listen(
         raise OptionError("--jsonl and --json both fill standard output: choose one.")
     if source == "mic":
         live.import_sounddevice()  # what is missing is said before the model is loaded
-    predictor = load_predictor(model, trust=trust, abstain_below=abstain_below)
-    own_rate = rate if source in ("mic", "-") else None
-    stream = EmotionStream(
-        predictor, window, hop, rate=own_rate, smooth=smooth, silence_db=silence_db, vad=vad
+    predictor = load_predictor(
+        model, trust=trust, abstain_below=abstain_below, silence_db=silence_db
     )
+    own_rate = rate if source in ("mic", "-") else None
+    stream = EmotionStream(predictor, window, hop, rate=own_rate, smooth=smooth, vad=vad)
     blocks: Any
     if source == "mic":
         chosen = int(device) if device is not None and device.isdigit() else device

@@ -123,7 +123,8 @@ SmoothOption = Annotated[
 SilenceOption = Annotated[
     float,
     typer.Option(
-        "--silence-db", help="Level under which a moment is silent, in dB below full scale."
+        "--silence-db",
+        help="A clip or window holds speech where a tenth of it is louder, in dB below full scale.",
     ),
 ]
 VadOption = Annotated[

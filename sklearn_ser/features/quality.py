@@ -1,8 +1,8 @@
 """What a clip is like apart from its emotion, and whether the training clips were like that.
 
-A classifier answers whatever it is given. So each answer comes with a warning where the clip is
-silent, clipped, far shorter or of a lower bandwidth than the clips it was trained with, or where
-its features lie far outside theirs.
+A classifier predicts something for whatever it is given. So a prediction comes with a warning where
+the clip is clipped, far shorter or of a lower bandwidth than the clips it was trained with, or
+where its features lie far outside theirs.
 """
 
 import json
@@ -28,7 +28,6 @@ __all__ = [
     "tabulate",
 ]
 
-SILENCE_DB = -60.0  # RMS level in dB below full scale under which a clip counts as silent
 FULL_SCALE = 0.99  # samples beyond count as clipped, ...
 CLIPPED_SHARE = 0.001  # ... and a clip with more than this share of them
 BAND_DB = -70.0  # a clip's band ends where its spectrum has fallen this far below its peak
@@ -280,8 +279,6 @@ class Judge:
 
     def _look(self, quality: Quality, distance: float) -> list[str]:
         training = self.training
-        if quality.level < SILENCE_DB:
-            return ["silent"]
         found = []
         if quality.clipped > CLIPPED_SHARE:
             found.append(f"clipped ({quality.clipped:.1%} of the samples)")

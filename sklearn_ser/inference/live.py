@@ -79,11 +79,11 @@ class LiveReport:
             )
             told.append(f"{self.factor:.0f} times faster than the clock, on one core.")
         if self.factor < 1:
-            told.append("It cannot keep up: use a longer --hop, or a lighter model.")
+            told.append("It cannot keep up: use a longer `hop`, or a lighter model.")
         elif self.factor < WANTED_FACTOR:
             told.append(
                 f"That is less than the {WANTED_FACTOR:.0f} times that leave the core to others: "
-                "a longer --hop or a lighter model helps."
+                "a longer `hop` or a lighter model helps."
             )
         return told
 
@@ -179,7 +179,7 @@ def pipe_blocks(rate: int, encoding: str) -> Iterator[Block]:
         samples = np.frombuffer(data, kind).astype(np.float32) * np.float32(scale)
         if encoding == "f32le" and not np.isfinite(samples).all():
             raise AudioError(
-                "Standard input holds NaN: it may not be 32-bit floats; see --encoding."
+                "Standard input holds NaN: it may not be 32-bit floats; see `encoding`."
             )
         yield arrived, samples
 
@@ -224,8 +224,8 @@ def microphone_blocks(device: str | int | None, rate: int) -> Iterator[Block]:
         yield from _from_thread(read, "the microphone")
     except sounddevice.PortAudioError as error:
         raise OptionError(
-            f"The microphone cannot be opened ({error}): plug one in, choose one with --device, or "
-            "use --source FILE."
+            f"The microphone cannot be opened ({error}): plug one in, choose one with "
+            "`device`, or use `source=FILE`."
         ) from error
 
 

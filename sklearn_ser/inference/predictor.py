@@ -36,7 +36,9 @@ __all__ = [
 ]
 
 UNSURE = "unsure"  # the emotion of a clip whose confidence is below what was asked for
-SILENCE = "silence"  # the emotion of a clip without speech
+SILENCE = "silence"  # the emotion of a clip without speech, ...
+SILENT = "silent"  # ... and its warning
+SILENCE_DB = -50.0  # speech is louder for a tenth of the time, in any corpus there is
 
 SOURCES_AT_ONCE = 2048  # that many are handed to the workers together
 
@@ -87,6 +89,9 @@ class Predictor:
         What the card says of the training clips, to tell clips that are unlike them.
     abstain_below : float, default=0.0
         Predict `"unsure"` where the greatest probability is lower.
+    silence_db : float, default=-50.0
+        Predict `"silence"` where less than a tenth of the clip's frames of 30 ms are louder, in dB
+        below full scale.
     n_jobs : int, default=None
         How many batches of clips to work on at once.
 
@@ -113,6 +118,7 @@ class Predictor:
         training: TrainingRange | None = None,
         *,
         abstain_below: float = 0.0,
+        silence_db: float = SILENCE_DB,
         n_jobs: int | None = None,
     ):
         if not 0 <= abstain_below <= 1:
@@ -138,6 +144,7 @@ class Predictor:
         self.emotions = [str(name) for name in pipeline.classes_]
         self.sr = int(self.settings.sr)
         self.abstain_below = abstain_below
+        self.silence_db = silence_db
 
     def iter_predictions(self, sources: Sequence[Any]) -> Iterator[Prediction]:
         """Yield the prediction of each source, in order, as it is made.
@@ -168,10 +175,16 @@ class Predictor:
             return found
         X = np.stack([row for i in usable if (row := rows[i]) is not None])
         probabilities = predict_rows(self.tail, X)
-        warnings = self.judge(X, [one.quality for i in usable if (one := inspections[i])])
+        qualities = [one.quality for i in usable if (one := inspections[i])]
+        warnings = self.judge(X, qualities)
         good = are_probabilities(probabilities)
-        for i, row, is_good, warning in zip(usable, probabilities, good, warnings, strict=True):
-            found[i] = self.decide(row, warning) if is_good else self._failure(NO_PROBABILITIES)
+        for k, i in enumerate(usable):
+            if qualities[k].loud <= self.silence_db:
+                found[i] = Prediction(SILENCE, np.nan, probabilities[k], None, SILENT)
+            elif good[k]:
+                found[i] = self.decide(probabilities[k], warnings[k])
+            else:
+                found[i] = self._failure(NO_PROBABILITIES)
         return found
 
     def _failure(self, error: str) -> Prediction:
@@ -179,8 +192,6 @@ class Predictor:
 
     def decide(self, probabilities: np.ndarray, warning: str | None = None) -> Prediction:
         """Return the prediction that probabilities of shape (n_classes,) mean."""
-        if warning == "silent":
-            return Prediction(SILENCE, np.nan, probabilities, None, warning)
         best = int(probabilities.argmax())
         confidence = float(probabilities[best])
         emotion = UNSURE if confidence < self.abstain_below else self.emotions[best]
@@ -225,6 +236,7 @@ def load_predictor(
     *,
     trust: bool = False,
     abstain_below: float = 0.0,
+    silence_db: float = SILENCE_DB,
     n_jobs: int | None = None,
 ) -> Predictor:
     """Return a predictor of a saved model, which knows from its card what to warn of.
@@ -237,6 +249,8 @@ def load_predictor(
         Whether to load a joblib file that was not written here by this user.
     abstain_below : float, default=0.0
         Predict `"unsure"` where the greatest probability is lower.
+    silence_db : float, default=-50.0
+        Predict `"silence"` where less than a tenth of the clip is louder; see `Predictor`.
     n_jobs : int, default=None
         How many batches of clips to work on at once.
 
@@ -254,6 +268,7 @@ def load_predictor(
         load_pipeline(model, trust=trust),
         TrainingRange.from_card(model.card),
         abstain_below=abstain_below,
+        silence_db=silence_db,
         n_jobs=n_jobs,
     )
     predictor.card = model.card

@@ -16,7 +16,6 @@ from sklearn_ser._files import nan_to_none
 from sklearn_ser.audio.blocks import StreamResampler, iter_blocks
 from sklearn_ser.audio.decoding import AudioSettings, check_finite, check_waveform
 from sklearn_ser.exceptions import OptionError
-from sklearn_ser.features.quality import TrainingRange
 from sklearn_ser.inference.predictor import SILENCE, Prediction, Predictor
 from sklearn_ser.inference.voice_activity import make_detector
 
@@ -77,7 +76,7 @@ class EmotionStream:
     Parameters
     ----------
     pipeline : Pipeline or Predictor
-        A fitted pipeline.
+        A fitted pipeline; or a predictor, which knows more of what to warn of and when to abstain.
     window : float, default=2.0
         Length of a window, in seconds.
     hop : float, default=0.5
@@ -86,18 +85,9 @@ class EmotionStream:
         Sampling rate of the samples that will be pushed, in Hz; `None` is the pipeline's own.
     smooth : int, default=3
         Over how many windows of speech in a row `smoothed` takes the mean.
-    silence_db : float, default=-50.0
-        Level, in dB below full scale, under which 30 ms count as silent. A window has speech if a
-        tenth of it is louder.
     vad : {"energy", "webrtc"}, default="energy"
-        How speech is told from silence; `"webrtc"` needs the extra `vad` and tells it from other
-        noises, too.
-    training : TrainingRange, default=None
-        What the pipeline's card says of its training clips, for warnings.
-    abstain_below : float, default=0.0
-        Predict `"unsure"` where the greatest probability is lower.
-    n_jobs : int, default=None
-        How many batches of windows to work on at once, where many are pushed together.
+        How speech is told from silence: by the predictor's `silence_db` alone, or `"webrtc"`, which
+        needs the extra `vad` and tells it from other noises, too.
 
     Raises
     ------
@@ -125,26 +115,17 @@ class EmotionStream:
         *,
         rate: int | None = None,
         smooth: int = 3,
-        silence_db: float = -50.0,
         vad: str = "energy",
-        training: TrainingRange | None = None,
-        abstain_below: float = 0.0,
-        n_jobs: int | None = None,
     ):
-        if isinstance(pipeline, Predictor):
-            self.predictor = pipeline
-        else:
-            self.predictor = Predictor(
-                pipeline, training, abstain_below=abstain_below, n_jobs=n_jobs
-            )
+        self.predictor = pipeline if isinstance(pipeline, Predictor) else Predictor(pipeline)
         self.sr = self.predictor.sr
         self.rate = self.sr if rate is None else rate
         self.window, self.hop = window, hop
         self._length, self._step = check_windows(window, hop, self.sr)
         if not smooth >= 1:
-            raise OptionError(f"smooth={smooth}: give 1 or more windows.")
+            raise OptionError(f"`smooth={smooth}`: give 1 or more windows.")
         self._settings = settings_of(self.predictor)
-        self._detect = make_detector(vad, self.sr, silence_db)
+        self._detect = make_detector(vad, self.sr)
         self._recent: deque[np.ndarray] = deque(maxlen=int(smooth))
         self.reset()
 
@@ -266,10 +247,10 @@ class EmotionStream:
     def _make_event(
         self, y: np.ndarray, found: Prediction, start: float, end: float
     ) -> EmotionEvent:
-        speech = self._detect(y)
+        speech = found.error is None and found.emotion != SILENCE and self._detect(y)
         if found.error is None and not speech:
             found = found._replace(emotion=SILENCE, confidence=np.nan)
-        if not speech or found.error is not None:
+        if not speech:
             self._recent.clear()
             smoothed = found._replace(probabilities=np.full(len(self.predictor.emotions), np.nan))
         else:
@@ -295,9 +276,9 @@ class EmotionStream:
 def check_windows(window: float, hop: float, sr: int) -> tuple[int, int]:
     """Return window and hop in samples, or raise `OptionError`."""
     if not 0.05 <= window <= 600:
-        raise OptionError(f"window={window:g} s: give between 0.05 and 600 seconds.")
+        raise OptionError(f"`window={window:g}`: give between 0.05 and 600 seconds.")
     if not 1 / sr <= hop <= 86400:
-        raise OptionError(f"hop={hop:g} s: give a positive number of seconds.")
+        raise OptionError(f"`hop={hop:g}`: give a positive number of seconds.")
     return round(window * sr), round(hop * sr)
 
 

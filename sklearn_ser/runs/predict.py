@@ -126,6 +126,7 @@ def predict_sources(
         model,
         trust=options.trust,
         abstain_below=options.abstain_below,
+        silence_db=options.silence_db,
         n_jobs=options.n_jobs,
     )
     columns, steps = _choose_steps(predictor, options)
@@ -173,9 +174,10 @@ def _check_options(options: PredictOptions) -> None:
 def _describe(predictor: Predictor, options: PredictOptions) -> dict[str, Any]:
     """Return what decides the rows besides the sources."""
     about = {"model": predictor.card["sha256"], "abstain_below": options.abstain_below}
+    about |= {"silence_db": options.silence_db}
     if options.window is not None:
         about |= {"window": options.window, "hop": _hop(options), "segments": options.segments}
-        about |= {"smooth": options.smooth, "silence_db": options.silence_db, "vad": options.vad}
+        about |= {"smooth": options.smooth, "vad": options.vad}
     return about
 
 
@@ -191,12 +193,7 @@ def _choose_steps(
     if options.window is None:
         return predictor.columns(), lambda sources: _clip_steps(predictor, sources)
     stream = EmotionStream(
-        predictor,
-        options.window,
-        _hop(options),
-        smooth=options.smooth,
-        silence_db=options.silence_db,
-        vad=options.vad,
+        predictor, options.window, _hop(options), smooth=options.smooth, vad=options.vad
     )
     figure = None if options.figure is None else options.figure.expanduser()
     reader = RecordingReader(stream, segments=options.segments, figure=figure)

@@ -89,7 +89,7 @@ def test_ctrl_c_ends_it_politely(model):
         (("--source", "no.wav"), "does not exist"),
         (("--source", "-", "--rate", 8000, "--encoding", "mp3"), "there are s16le and f32le"),
         (("--source", "no.wav", "--json", "--jsonl"), "choose one"),
-        (("--source", "no.wav", "--window", -1), "window=-1"),
+        (("--source", "no.wav", "--window", -1), "--window -1: give between"),
     ],
 )
 def test_mistakes(model, words, message):

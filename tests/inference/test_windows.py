@@ -18,6 +18,7 @@ from sklearn_ser.audio.blocks import iter_blocks
 from sklearn_ser.audio.decoding import AudioSettings
 from sklearn_ser.audio.loader import load_audio
 from sklearn_ser.exceptions import AudioError, OptionError
+from sklearn_ser.inference import Predictor
 from sklearn_ser.inference.segments import merge
 from sklearn_ser.inference.stream import EmotionEvent
 from sklearn_ser.inference.timeline import MOST_BUCKETS, Envelope
@@ -173,6 +174,25 @@ def test_silence_and_smoothing(pipe):
             assert event.smoothed == list(event.probabilities)[best]
 
 
+@pytest.mark.parametrize(("silence_db", "speech"), [(-50, [True, True, False]), (-80, [True] * 3)])
+def test_silence_is_the_same_for_clips_and_windows(pipe, silence_db, speech):
+    loud, rest = voice(0.2, 100), np.zeros(round(1.5 * SR), np.float32)
+    heard = [
+        np.concatenate([rest, loud * 0.05, loud]),  # a tenth of it and more is speech
+        voice(2, 100) * 0.05,
+        voice(2, 100) * 0.001,  # some -70 dB below full scale
+    ]
+    predictor = Predictor(pipe, silence_db=silence_db)
+    found = list(predictor.iter_predictions(heard))
+    assert [prediction.emotion != "silence" for prediction in found] == speech
+    assert [prediction.warning != "silent" for prediction in found] == speech
+    for clip, prediction in zip(heard, found, strict=True):
+        stream = EmotionStream(predictor, 2)
+        (event,) = stream.push(clip) + stream.finish()
+        assert (event.emotion, event.warning) == (prediction.emotion, prediction.warning)
+        np.testing.assert_equal(event.confidence, prediction.confidence)
+
+
 def test_webrtc_tells_speech_from_noise(pipe):
     pytest.importorskip("webrtcvad")
     band = butter(6, 6000, "high", fs=SR, output="sos")
@@ -187,12 +207,12 @@ def test_webrtc_tells_speech_from_noise(pipe):
 @pytest.mark.parametrize(
     ("how", "words"),
     [
-        ({"window": 0}, "window=0 s"),
-        ({"window": float("nan")}, "window=nan"),
+        ({"window": 0}, "`window=0`"),
+        ({"window": float("nan")}, "`window=nan`"),
         ({"window": 1e9}, "between 0.05 and 600"),
-        ({"hop": 0}, "hop=0 s"),
-        ({"smooth": 0}, "smooth=0"),
-        ({"vad": "ears"}, "Unknown detector 'ears'"),
+        ({"hop": 0}, "`hop=0`"),
+        ({"smooth": 0}, "`smooth=0`"),
+        ({"vad": "ears"}, "Unknown detector `vad=ears`"),
     ],
 )
 def test_mistakes(pipe, how, words):
@@ -268,7 +288,7 @@ def test_every_row_names_its_most_probable_emotion(abstain_below):
     pipe = make_pipeline(Erratic(), "mfcc").fit(noise, ["angry", "happy", "sad"])
     y = np.random.default_rng(1).normal(size=20 * SR).astype(np.float32) / 10
     y[8 * SR : 10 * SR] = 0
-    stream = EmotionStream(pipe, 0.5, 0.1, abstain_below=abstain_below)
+    stream = EmotionStream(Predictor(pipe, abstain_below=abstain_below), 0.5, 0.1)
     events = stream.push(y) + stream.finish()
     segments = merge(events)
     assert {"angry", "happy", "sad", "silence"} <= {segment.emotion for segment in segments}

@@ -14,7 +14,7 @@ import pytest
 import soundfile
 
 from sklearn_ser import EmotionStream, load_pipeline
-from sklearn_ser.features.quality import TrainingRange
+from sklearn_ser.inference import load_predictor
 from tests.conftest import SR, run, voice
 
 httpx = pytest.importorskip("httpx")
@@ -66,8 +66,7 @@ def test_windows_are_answered_as_the_stream_does(url, model):
     y = np.concatenate([voice(3, 100), np.zeros(2 * SR), voice(2, 300)]).astype(np.float32)
     data = encode(y, subtype="FLOAT")
     answer = post(url, data, window=1, hop=0.5).json()
-    training = TrainingRange(**json.loads((model / "card.json").read_text())["training"])
-    events = EmotionStream(load_pipeline(model), 1, 0.5, training=training).push(y)
+    events = EmotionStream(load_predictor(model), 1, 0.5).push(y)
     assert [w["probabilities"] for w in answer["windows"]] == [e.probabilities for e in events]
     assert [w["smoothed"] for w in answer["windows"]] == [e.smoothed for e in events]
     assert [w["warning"] for w in answer["windows"]] == [e.warning for e in events]
