@@ -1,5 +1,6 @@
 """The typer application, and what every command shares: errors as sentences, exit codes, JSON."""
 
+import atexit
 import contextlib
 import functools
 import inspect
@@ -13,7 +14,7 @@ import textwrap
 import warnings
 from collections.abc import Callable
 from contextvars import ContextVar
-from typing import Annotated, Any, TextIO
+from typing import Annotated, Any, NoReturn, TextIO
 
 import typer
 
@@ -229,5 +230,27 @@ def main() -> None:
     """Run the command line (the console script `sklearn-ser`)."""
     # What asks politely to stop (docker, timeout, a batch system) may have things cleared away.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
-    app(prog_name="sklearn-ser")
-    sys.exit(0)
+    code: Any = 0
+    try:
+        app(prog_name="sklearn-ser")
+    except SystemExit as end:
+        code = end.code
+    if code is not None and not isinstance(code, int):
+        notice(str(code))
+        code = 1
+    _leave(code or 0)
+
+
+def _leave(code: int) -> NoReturn:
+    """End the process now that all is said.
+
+    joblib's idle workers and TensorFlow's memory would take seconds to be put away in order.
+    """
+    loky = sys.modules.get("joblib.externals.loky.reusable_executor")
+    if loky is not None and loky._executor is not None:
+        loky._executor.shutdown(wait=True, kill_workers=True)
+    atexit._run_exitfuncs()
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError):  # nobody reads it any more, or it is closed
+            stream.flush()
+    os._exit(code)

@@ -469,6 +469,39 @@ def test_help_is_quick_and_lists_every_command():
     assert time.perf_counter() - started < 10
 
 
+def test_nothing_lingers_after_the_last_line(tmp_path):
+    """Neither a worker still at work nor the interpreter's own clearing up is waited for."""
+    (tmp_path / "linger.py").write_text(
+        """
+import atexit, sys, time
+import joblib
+from joblib.externals.loky import get_reusable_executor
+from sklearn_ser.cli import _app, main
+
+class Slow:
+    def __del__(self):
+        print("put away", flush=True)
+
+@_app.command(name="linger")
+def linger(code: int) -> None:
+    sys.slow = Slow()
+    atexit.register(print, "cleared away")
+    get_reusable_executor(2).submit(time.sleep, 3600)
+    print("the last line")
+    sys.exit(code)
+
+sys.argv = ["sklearn-ser", "linger", sys.argv[1]]
+main()
+"""
+    )
+    for code in (0, 3):
+        done = subprocess.run(
+            [sys.executable, tmp_path / "linger.py", str(code)],
+            capture_output=True, text=True, timeout=120,
+        )  # fmt: skip
+        assert (done.returncode, done.stdout) == (code, "the last line\ncleared away\n")
+
+
 def test_version():
     import sklearn_ser
 
