@@ -98,7 +98,8 @@ def train_ours(clf, epochs, data):
     classifier.fit(
         data["train"],
         data["y_train"],
-        validation_data=(data["validation"], data["y_validation"]),
+        X_val=data["validation"],
+        y_val=data["y_validation"],
     )
     seconds = time.perf_counter() - started
     one = data["test"][:1]

@@ -21,7 +21,7 @@ from sklearn_ser.classifiers import (
     CNNClassifier,
     CNNLSTMClassifier,
     LSTMClassifier,
-    NetworkClassifier,
+    takes_sequences,
 )
 from sklearn_ser.classifiers.svm import SVMClassifier
 from sklearn_ser.exceptions import AudioError, OptionError
@@ -255,7 +255,7 @@ def make_pipeline(
     sr = _rate_for(features) if sr is None else sr
     union = _make_union(features, sr, n_jobs)
     sequences = isinstance(union.transformer_list[0][1], SequenceTransformer)
-    if sequences and recipe and not isinstance(clf, NetworkClassifier):
+    if sequences and recipe and not takes_sequences(clf):
         raise OptionError(
             f"{type(clf).__name__} takes a row of numbers for each clip, and "
             f"{union.transformer_list[0][0]} gives sequences: choose other features, or a network."

@@ -73,11 +73,12 @@ class NetworkClassifier(MostProbableMixin, ClassifierMixin, BaseEstimator):
         sample_weight=None,
         *,
         groups=None,
-        validation_data=None,
+        X_val=None,
+        y_val=None,
         on_epoch=None,
         checkpoint=None,
     ) -> "NetworkClassifier":
-        """Train the network and keep the epoch that does best on the validation part.
+        """Train the network and keep the epoch that does best on the validation set.
 
         Parameters
         ----------
@@ -87,10 +88,13 @@ class NetworkClassifier(MostProbableMixin, ClassifierMixin, BaseEstimator):
         sample_weight : array-like of shape (n_clips,), default=None
             Weight of each clip in the loss.
         groups : array-like of shape (n_clips,), default=None
-            Speakers or texts that the validation part must not share with the rest; without two
-            of them the part is stratified.
-        validation_data : tuple (X, y), default=None
-            A validation part of one's own; nothing is carved from X then.
+            Speakers or texts that the validation set must not share with the rest; without two
+            of them it is stratified.
+        X_val : array-like of shape (n_val, ...), default=None
+            A validation set to use in place of a share of X. Where it is empty there is none, and
+            the last epoch is kept.
+        y_val : array-like of shape (n_val,), default=None
+            Its emotions.
         on_epoch : callable, default=None
             Called after each epoch with its row of `history_` as a dict.
         checkpoint : str or Path, default=None
@@ -127,13 +131,12 @@ class NetworkClassifier(MostProbableMixin, ClassifierMixin, BaseEstimator):
             return int(random_state.randint(2**31 - 1))
 
         clips, validation = Clips(X, codes, weights), None
-        if validation_data is not None:
-            validation = self._encode_validation(*validation_data)
+        if y_val is not None and len(y_val):
+            validation = self._encode_validation(X_val, y_val)
             self.validation_indices_ = np.arange(0)
         else:
-            kept, aside = hold_out(
-                codes, self.validation_fraction, groups=groups, random_state=seed()
-            )
+            fraction = self.validation_fraction if y_val is None else 0
+            kept, aside = hold_out(codes, fraction, groups=groups, random_state=seed())
             self.validation_indices_ = aside
             if len(aside):
                 clips, validation = (

@@ -14,7 +14,7 @@ from sklearn_ser._sklearn import between, positive, validate_params
 from sklearn_ser.classifiers._holdout import hold_out
 from sklearn_ser.classifiers.probabilities import MostProbableMixin
 
-__all__ = ["TemperatureScaledClassifier", "bare_classifier"]
+__all__ = ["TemperatureScaledClassifier", "unwrap_classifier"]
 
 
 class TemperatureScaledClassifier(
@@ -161,7 +161,7 @@ class TemperatureScaledClassifier(
         return tags
 
 
-def bare_classifier(clf: Any) -> Any:
+def unwrap_classifier(clf: Any) -> Any:
     """Return the fitted classifier under a temperature; any other is returned as it is."""
     return getattr(clf, "estimator_", clf) if isinstance(clf, TemperatureScaledClassifier) else clf
 

@@ -18,7 +18,7 @@ from sklearn_ser.audio.decoding import AudioSettings
 from sklearn_ser.audio.loader import Clips
 from sklearn_ser.classifiers.probabilities import are_probabilities
 from sklearn_ser.classifiers.svm import SVMClassifier
-from sklearn_ser.classifiers.temperature import bare_classifier
+from sklearn_ser.classifiers.temperature import unwrap_classifier
 from sklearn_ser.exceptions import OptionError
 from sklearn_ser.features import AudioFeatureUnion, SpeakerNormalizer
 from sklearn_ser.features._extraction import Batch, one_blas_thread
@@ -289,7 +289,7 @@ def predict_rows(tail: BaseEstimator, X: np.ndarray) -> np.ndarray:
     probabilities : ndarray of shape (n_clips, n_classes), float64
     """
     with one_blas_thread():
-        if len(X) == 1 or isinstance(bare_classifier(tail.named_steps["clf"]), ROW_BY_ROW):
+        if len(X) == 1 or isinstance(unwrap_classifier(tail.named_steps["clf"]), ROW_BY_ROW):
             return np.asarray(tail.predict_proba(X), dtype=np.float64)
         each = [tail.predict_proba(X[i : i + 1]) for i in range(len(X))]
         return np.concatenate(each).astype(np.float64)

@@ -12,7 +12,7 @@ from sklearn.pipeline import Pipeline
 import sklearn_ser
 from sklearn_ser.classifiers import NetworkClassifier
 from sklearn_ser.classifiers._keras import tensorflow_version
-from sklearn_ser.classifiers.temperature import bare_classifier
+from sklearn_ser.classifiers.temperature import unwrap_classifier
 from sklearn_ser.exceptions import ModelError
 from sklearn_ser.features import AudioFeatureUnion, PretrainedEmbedding
 
@@ -105,7 +105,7 @@ def describe_pipeline(pipeline: Pipeline) -> dict:
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "classes": [str(name) for name in steps["clf"].classes_],
         "classifier": repr(steps["clf"]),
-        "network": isinstance(bare_classifier(steps["clf"]), NetworkClassifier),
+        "network": isinstance(unwrap_classifier(steps["clf"]), NetworkClassifier),
         "features": [repr(transformer) for _, transformer in steps["features"].transformer_list],
         "n_features": len(steps["features"].get_feature_names_out()),
         "sampling_rate": int(steps["audio"].sr),

@@ -23,7 +23,7 @@ from sklearn_ser.classifiers import NetworkClassifier
 from sklearn_ser.classifiers._keras import load_keras
 from sklearn_ser.classifiers.probabilities import MostProbableMixin
 from sklearn_ser.classifiers.svm import SVMClassifier
-from sklearn_ser.classifiers.temperature import TemperatureScaledClassifier, bare_classifier
+from sklearn_ser.classifiers.temperature import TemperatureScaledClassifier, unwrap_classifier
 from sklearn_ser.exceptions import ModelError, OptionError
 from sklearn_ser.features import AudioFeatureUnion, SpeakerNormalizer
 from sklearn_ser.pipelines import FEATURES
@@ -143,7 +143,7 @@ def to_onnx(pipeline: Pipeline) -> bytes:
         If the packages that convert are missing.
     """
     steps = pipeline.named_steps
-    clf = bare_classifier(steps["clf"])
+    clf = unwrap_classifier(steps["clf"])
     if isinstance(steps["scale"], SpeakerNormalizer):
         raise ModelError(
             "A model that z-scores the clips of each speaker cannot be exported: nothing in ONNX "

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 from sklearn.pipeline import Pipeline
 
-from sklearn_ser.classifiers.temperature import bare_classifier
+from sklearn_ser.classifiers.temperature import unwrap_classifier
 from sklearn_ser.features import name_features
 from sklearn_ser.metrics import Metrics, is_better_than_chance
 from sklearn_ser.metrics.groups import GROUPS
@@ -239,7 +239,7 @@ def _card_facts(card: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 
 def _training(pipeline: Pipeline) -> list[Chart]:
-    clf = bare_classifier(pipeline.named_steps["clf"])
+    clf = unwrap_classifier(pipeline.named_steps["clf"])
     return draw_history(clf.history_, clf.best_epoch_) if hasattr(clf, "history_") else []
 
 

@@ -14,9 +14,11 @@ from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 from threadpoolctl import threadpool_limits
 
-from sklearn_ser.classifiers import NetworkClassifier
-from sklearn_ser.classifiers.svm import SVMClassifier
-from sklearn_ser.classifiers.temperature import TemperatureScaledClassifier
+from sklearn_ser.classifiers import (
+    TemperatureScaledClassifier,
+    fit_arguments,
+    uses_validation_set,
+)
 from sklearn_ser.exceptions import CorpusError, OptionError, SearchStopped
 from sklearn_ser.features import SequenceScaler, SpeakerNormalizer
 from sklearn_ser.features.augmentation import augmented_features, parse_augment
@@ -124,7 +126,7 @@ class RecipeTrainer:
     @property
     def validates(self) -> bool:
         """Whether something is chosen on the validation set: an epoch, or a temperature."""
-        return self.calibrate or isinstance(self.pipeline.named_steps["clf"], NetworkClassifier)
+        return self.calibrate or uses_validation_set(self.pipeline.named_steps["clf"])
 
     def fit(self, train: Subset, validation: Subset) -> Trained:
         """Fit scaler and classifier on the training set, a temperature on the validation set.
@@ -138,10 +140,21 @@ class RecipeTrainer:
         X_val, y_val = validation.X(self.pipeline), validation.y
         if len(validation):
             X_val = scaler.transform(X_val, **_speakers_for(scaler, validation.speaker))
-        if isinstance(clf, NetworkClassifier):
-            self._fit_network(clf, (X, y), (X_val, y_val), self._checkpoint(train, validation))
-        else:
-            self._fit_other(clf, X, y, np.tile(np.arange(len(train)), len(y) // len(train)))
+        how = fit_arguments(
+            clf,
+            X_val=X_val,
+            y_val=y_val,
+            groups=np.tile(np.arange(len(train)), len(y) // len(train)),  # clips and their copies
+            on_epoch=self._show_epoch,
+            checkpoint=self._checkpoint(train, validation),
+        )
+        if "on_epoch" not in how:
+            self.progress("fit", 0, 1, "")
+        # Two BLAS threads on two busy cores can take a minute for what one does in a second.
+        with threadpool_limits(1, user_api="blas"):
+            clf.fit(X, y, **how)
+        if "on_epoch" not in how:
+            self.progress("fit", 1, 1, "")
         if self.calibrate:
             clf = TemperatureScaledClassifier(clone(clf)).calibrate(clf, X_val, y_val)
         return Trained(with_tail(self.pipeline, scaler, clf), self)
@@ -158,23 +171,6 @@ class RecipeTrainer:
         speaker = None if speaker is None else np.tile(speaker, n)
         return np.concatenate([X, copies]), np.tile(y, n), speaker
 
-    def _fit_network(
-        self, clf: Any, train: tuple, validation: tuple, checkpoint: Path | None
-    ) -> None:
-        how: dict[str, Any] = {"on_epoch": self._show_epoch(clf.epochs), "checkpoint": checkpoint}
-        if len(validation[1]):
-            how["validation_data"] = validation
-        else:
-            clf.set_params(validation_fraction=0)
-        clf.fit(*train, **how)
-
-    def _fit_other(self, clf: Any, X: np.ndarray, y: np.ndarray, groups: np.ndarray) -> None:
-        self.progress("fit", 0, 1, "")
-        # Two BLAS threads on two busy cores can take a minute for what one does in a second.
-        with threadpool_limits(1, user_api="blas"):
-            clf.fit(X, y, **({"groups": groups} if isinstance(clf, SVMClassifier) else {}))
-        self.progress("fit", 1, 1, "")
-
     def _checkpoint(self, train: Subset, validation: Subset) -> Path | None:
         """Return the file for the state of this fit, named by what it is fitted on."""
         if self.checkpoints is None:
@@ -189,14 +185,11 @@ class RecipeTrainer:
         belongs_to = joblib.hash([train.path, validation.path, params, self.augment])
         return self.checkpoints / f"checkpoint-{belongs_to}.npz"
 
-    def _show_epoch(self, epochs: int):
-        def show(row: dict) -> None:
-            detail = f"accuracy {row['accuracy']:.3f}"
-            if "val_loss" in row:
-                detail += f", validation {row['val_accuracy']:.3f}, loss {row['val_loss']:.3f}"
-            self.progress("epochs", row["epoch"], epochs, detail)
-
-        return show
+    def _show_epoch(self, row: dict) -> None:
+        detail = f"accuracy {row['accuracy']:.3f}"
+        if "val_loss" in row:
+            detail += f", validation {row['val_accuracy']:.3f}, loss {row['val_loss']:.3f}"
+        self.progress("epochs", row["epoch"], self.pipeline.named_steps["clf"].epochs, detail)
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from sklearn_ser.classifiers.temperature import TemperatureScaledClassifier
 from sklearn_ser.exceptions import LeakageWarning, OptionError
 from sklearn_ser.metrics import bootstrap_scores, feature_importance, pool_importance, score
 from sklearn_ser.model_selection import Fold, Subset, audit_split, split_corpus, split_folds
@@ -191,7 +190,7 @@ def _predict(pipeline: Any, clips: Subset, fold: int, fit_seconds: float) -> Pre
     started = time.perf_counter()
     predicted = clf.predict(X).astype(str)
     predict_seconds = time.perf_counter() - started
-    calibrated = isinstance(clf, TemperatureScaledClassifier)
+    calibrated = hasattr(clf, "temperature_")
     return Predictions(
         rows=clips.rows,
         folds=np.full(len(clips), fold),

@@ -12,8 +12,7 @@ import numpy as np
 import pandas as pd
 from sklearn.pipeline import Pipeline
 
-from sklearn_ser.classifiers import NetworkClassifier
-from sklearn_ser.classifiers.temperature import bare_classifier
+from sklearn_ser.classifiers import unwrap_classifier
 from sklearn_ser.features.augmentation import parse_augment
 from sklearn_ser.features.quality import describe_training
 from sklearn_ser.metrics import describe_predictions, score_calibration
@@ -130,8 +129,8 @@ def _details(
 
 def _save_network(saved: Pipeline, path: Path) -> None:
     """Write a network as Keras does, for those who go on with it there."""
-    clf = bare_classifier(saved.named_steps["clf"])
-    if isinstance(clf, NetworkClassifier):
+    clf = unwrap_classifier(saved.named_steps["clf"])
+    if hasattr(clf, "network_"):
         copy.deepcopy(clf.network_).model.save(path)  # the copy has no optimizer, twice its size
 
 
@@ -145,8 +144,8 @@ def _draw_figures(folder: Path, fitted: Pipeline, result: RunResult) -> None:
         figures / "confusion_matrix.png",
         f"{result.options.clf}, {result.fold.split} split",
     )
-    clf = bare_classifier(fitted.named_steps["clf"])
-    if isinstance(clf, NetworkClassifier):
+    clf = unwrap_classifier(fitted.named_steps["clf"])
+    if hasattr(clf, "history_"):
         clf.history_.to_csv(folder / "history.csv", index=False)
         draw_training_curves(clf.history_, clf.best_epoch_, figures / "training_curves.png")
 

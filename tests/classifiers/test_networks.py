@@ -106,11 +106,11 @@ def test_an_average_reaches_back_two_epochs_at_most():
 
 def test_the_average_is_what_is_scored():
     ann = ANNClassifier(epochs=4, ema_momentum=0.95, random_state=0)
-    ann.fit(X[:500], Y[:500], validation_data=(X[500:], Y[500:]))
+    ann.fit(X[:500], Y[:500], X_val=X[500:], y_val=Y[500:])
     kept = log_loss(Y[500:], ann.predict_proba(X[500:]), labels=ann.classes_)
     assert kept == pytest.approx(ann.history_["val_loss"].min(), rel=1e-4)
     plain = ANNClassifier(epochs=4, random_state=0)
-    plain.fit(X[:500], Y[:500], validation_data=(X[500:], Y[500:]))
+    plain.fit(X[:500], Y[:500], X_val=X[500:], y_val=Y[500:])
     # What is averaged changes nothing of the training itself.
     for name in ("loss", "accuracy"):
         np.testing.assert_allclose(ann.history_[name], plain.history_[name], rtol=1e-4)
@@ -161,7 +161,7 @@ def test_the_validation_part_by_group():
 def test_a_validation_part_of_ones_own():
     told = []
     ann = ANNClassifier(epochs=3, random_state=0)
-    ann.fit(X[:500], Y[:500], validation_data=(X[500:], Y[500:]), on_epoch=told.append)
+    ann.fit(X[:500], Y[:500], X_val=X[500:], y_val=Y[500:], on_epoch=told.append)
     kept = log_loss(Y[500:], ann.predict_proba(X[500:]), labels=ann.classes_)
     assert kept == pytest.approx(ann.history_["val_loss"].min(), rel=1e-4)
     assert [row["epoch"] for row in told] == [1, 2, 3]

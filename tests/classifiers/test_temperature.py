@@ -16,7 +16,7 @@ from sklearn.naive_bayes import GaussianNB
 from sklearn.utils.fixes import parse_version
 
 from sklearn_ser import load_pipeline, save_pipeline
-from sklearn_ser.classifiers.temperature import TemperatureScaledClassifier, bare_classifier
+from sklearn_ser.classifiers.temperature import TemperatureScaledClassifier, unwrap_classifier
 from sklearn_ser.exceptions import OptionError
 from sklearn_ser.metrics import score_calibration
 from sklearn_ser.runs import RunOptions, fit_run
@@ -144,7 +144,7 @@ def test_fit_calibrated(noisy_corpus, tmp_path, clf):
     )
     clf = pipe.named_steps["clf"]
     assert about["temperature"] == clf.temperature_
-    assert type(bare_classifier(clf)) is type(load_pipeline(tmp_path / "plain")["clf"])
+    assert type(unwrap_classifier(clf)) is type(load_pipeline(tmp_path / "plain")["clf"])
     save_pipeline(pipe, tmp_path / "m.skops")
     again = load_pipeline(tmp_path / "m.skops", trust=False)
     np.testing.assert_allclose(
