@@ -1,6 +1,6 @@
 """Recipes by name: what `--clf svm --features mfcc,chroma` means, as a scikit-learn `Pipeline`."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any, NamedTuple
@@ -60,6 +60,7 @@ __all__ = [
     "check_on_error",
     "drop_failures",
     "extract_features",
+    "find_name",
     "make_pipeline",
     "set_pipeline_params",
     "with_tail",
@@ -237,7 +238,7 @@ def make_pipeline(
     """
     recipe = None
     if isinstance(clf, str) and clf != "passthrough":
-        recipe = _look_up(clf, RECIPES, "classifier")
+        recipe = RECIPES[find_name(clf, RECIPES, "classifier")]
         clf = recipe.classifier()
     elif not isinstance(clf, str) and not hasattr(clf, "fit"):
         raise OptionError(f"clf={clf!r} is neither the name of a recipe nor a classifier.")
@@ -273,8 +274,10 @@ def make_pipeline(
 
 def _listed(features: str | BaseEstimator | Sequence[str | BaseEstimator]) -> list:
     if isinstance(features, str):
-        return [name.strip() for name in features.split(",") if name.strip()]
-    return [features] if isinstance(features, BaseEstimator) else list(features)
+        return [name.strip().lower() for name in features.split(",") if name.strip()]
+    if isinstance(features, BaseEstimator):
+        return [features]
+    return [one.lower() if isinstance(one, str) else one for one in features]
 
 
 def _rate_for(features: Sequence) -> int:
@@ -297,7 +300,7 @@ def _make_union(features: Sequence, sr: int, n_jobs: int | None) -> AudioFeature
             transformers += [(name, clone(part).set_params(sr=sr)) for name, part in parts]
         else:
             known = {**FEATURES, **FEATURE_SETS}
-            transformers.append((feature, _look_up(feature, known, "feature")(sr=sr)))
+            transformers.append((feature, FEATURES[find_name(feature, known, "feature")](sr=sr)))
     names = [name for name, _ in transformers]
     if not names or len(set(names)) < len(names):
         raise OptionError(
@@ -354,12 +357,33 @@ def set_pipeline_params(pipeline: Pipeline, params: Mapping[str, Any]) -> Pipeli
     return pipeline
 
 
-def _look_up(name: str, table: Mapping[str, Any], kind: str) -> Any:
-    if name not in table:
-        near = get_close_matches(name, table, n=1)
-        hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(table)}."
-        raise OptionError(f"Unknown {kind} {name!r}: {hint}")
-    return table[name]
+def find_name(name: str, known: Collection[str], kind: str) -> str:
+    """Return a name as it is known, given in upper or lower case.
+
+    Parameters
+    ----------
+    name : str
+    known : collection of str
+        In lower case.
+    kind : str
+        What is named, for the message.
+
+    Raises
+    ------
+    OptionError
+        If it is not known; the message names the nearest one that is.
+
+    Examples
+    --------
+    >>> from sklearn_ser.pipelines import RECIPES, find_name
+    >>> find_name("SVM", RECIPES, "classifier")
+    'svm'
+    """
+    if (lower := name.strip().lower()) in known:
+        return lower
+    near = get_close_matches(lower, known, n=1)
+    hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(known)}."
+    raise OptionError(f"Unknown {kind} {name!r}: {hint}")
 
 
 class Extraction(NamedTuple):

@@ -65,9 +65,7 @@ def compare(
     side: what is lost between them was never learned. Each classifier gets the features of its
     recipe unless --features says otherwise.
     """
-    chosen, told = choose_data(data)
-    if told:
-        notice(told)
+    chosen = choose_data(data)
     from sklearn_ser.cli._show import progress_bars
     from sklearn_ser.runs import RunOptions, compare_run
     from sklearn_ser.runs.cluster import work_on

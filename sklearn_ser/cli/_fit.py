@@ -91,9 +91,7 @@ def fit(
         options = replace(read_options(resume), n_jobs=n_jobs)
     else:
         params = parse_params(param)
-        chosen, told = choose_data(data)
-        if told:
-            notice(told)
+        chosen = choose_data(data)
         from sklearn_ser.runs import RunOptions
 
         options = RunOptions(

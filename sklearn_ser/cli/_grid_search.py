@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from sklearn_ser.cli._app import JsonOption, command, notice, say
+from sklearn_ser.cli._app import JsonOption, command, say
 from sklearn_ser.cli._fit import finish
 from sklearn_ser.cli._options import (
     CacheOption,
@@ -39,11 +39,13 @@ def grid_search(
             metavar="STEP__NAME=VALUE,VALUE",
         ),
     ] = None,
-    cv: Annotated[
+    split: Annotated[
         str,
         typer.Option(
+            "--cv",
+            "--split",
             help="What the folds of the search, and training and test set, must not share: "
-            "random (nothing is kept apart), speaker, or text."
+            "random (nothing is kept apart), speaker, or text.",
         ),
     ] = "random",
     folds: Annotated[int, typer.Option(help="Folds of the search.", min=2)] = 5,
@@ -84,9 +86,7 @@ def grid_search(
     there.
     """
     grid = parse_grid(param)
-    chosen, told = choose_data(data)
-    if told:
-        notice(told)
+    chosen = choose_data(data)
     from sklearn_ser.cli._show import print_scores, progress_bars
     from sklearn_ser.runs import RunOptions, SearchOptions, search_run
     from sklearn_ser.runs.cluster import work_on
@@ -95,7 +95,7 @@ def grid_search(
         data=chosen,
         clf=clf,
         features=features,
-        split=cv,
+        split=split,
         test_size=test_size,
         validation_size=validation_size,
         seed=seed,

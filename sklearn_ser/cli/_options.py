@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from sklearn_ser.cli._app import notice
 from sklearn_ser.exceptions import OptionError
 
 DataOption = Annotated[
@@ -190,19 +191,21 @@ def refuse_options_beside(context: typer.Context, option: str, allowed: Sequence
         )
 
 
-def choose_data(data: str | None) -> tuple[str, str | None]:
-    """Return the data to use, and a notice where the user named none."""
+def choose_data(data: str | None) -> str:
+    """Return the data to use, with a notice where the user named none."""
     if data is not None:
-        return data, None
+        return data
     from sklearn_ser.corpora import default_data
 
     data = default_data()
     if data == "tess":
-        return data, "No --data given: using TESS, which is on this machine."
-    return data, (
-        "No --data given and TESS is not on this machine: using the built-in synthetic corpus. "
-        "For real speech: sklearn-ser corpora get tess"
-    )
+        notice("No --data given: using TESS, which is on this machine.")
+    else:
+        notice(
+            "No --data given and TESS is not on this machine: using the built-in synthetic corpus. "
+            "For real speech: sklearn-ser corpora get tess"
+        )
+    return data
 
 
 def choose_cache(cache: Path | None, no_cache: bool) -> Path | None:

@@ -7,9 +7,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from sklearn_ser._files import open_to_append
+from sklearn_ser._files import open_to_append, read_regular
 
 __all__ = ["Journal", "name_candidate"]
+
+_MAX_BYTES = 100_000_000
 
 
 class Journal:
@@ -63,7 +65,7 @@ class Journal:
 def _read(file: Path) -> dict[str, dict[str, float]]:
     """Return the scores in a journal by candidate, without lines that are none of ours."""
     try:
-        lines = file.read_bytes().splitlines()
+        lines = read_regular(file, _MAX_BYTES).splitlines()
     except OSError:
         return {}
     rows: dict[str, dict[str, float]] = {}

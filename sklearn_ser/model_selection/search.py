@@ -30,10 +30,10 @@ from sklearn.model_selection import (
 from sklearn.pipeline import Pipeline
 
 from sklearn_ser.classifiers._keras import tensorflow_version
-from sklearn_ser.exceptions import CorpusError, OptionError, SearchStopped
+from sklearn_ser.exceptions import CorpusError, SearchStopped
 from sklearn_ser.model_selection._journal import Journal, name_candidate
 from sklearn_ser.model_selection.splits import Subset, groups_of
-from sklearn_ser.pipelines import set_pipeline_params
+from sklearn_ser.pipelines import find_name, set_pipeline_params
 
 __all__ = ["STRATEGIES", "SearchOptions", "SearchResult", "grid_search", "make_folds"]
 
@@ -67,6 +67,9 @@ class SearchOptions:
     strategy: str = "grid"
     n_candidates: int = 10
     nested: bool = False
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "strategy", self.strategy.lower())
 
 
 @dataclass(frozen=True)
@@ -208,10 +211,7 @@ def list_candidates(pipeline: Pipeline, options: SearchOptions, seed: int) -> li
     OptionError
         If the strategy or a parameter is not known, or a value makes no sense.
     """
-    if options.strategy not in STRATEGIES:
-        raise OptionError(
-            f"Unknown `strategy={options.strategy}`: there are {', '.join(STRATEGIES)}."
-        )
+    find_name(options.strategy, STRATEGIES, "strategy")
     grid = {name: list(values) for name, values in (options.grid or {}).items()}
     candidates = list(ParameterGrid(grid))
     if options.strategy == "random" and options.n_candidates < len(candidates):

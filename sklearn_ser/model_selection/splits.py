@@ -12,6 +12,7 @@ from sklearn.pipeline import Pipeline
 
 from sklearn_ser.classifiers._holdout import hold_out
 from sklearn_ser.exceptions import CorpusError, OptionError
+from sklearn_ser.pipelines import find_name
 
 __all__ = [
     "SPLITS",
@@ -157,8 +158,7 @@ def split_corpus(
     OptionError
         If `split` is not known or a size is not between 0 and 1.
     """
-    if split not in SPLITS:
-        raise OptionError(f"Unknown split {split!r}: there are {', '.join(SPLITS)}.")
+    split = find_name(split, SPLITS, "split")
     if not 0 < test_size < 1 or not 0 <= validation_size < 1:
         raise OptionError("`test_size` and `validation_size` are shares between 0 and 1.")
     check_emotions(table)
@@ -236,8 +236,7 @@ def split_folds(
     >>> [fold.test.tolist() for fold in split_folds(table, "speaker", "all")]
     [[0, 1], [2, 3]]
     """
-    if split not in SPLITS:
-        raise OptionError(f"Unknown split {split!r}: there are {', '.join(SPLITS)}.")
+    split = find_name(split, SPLITS, "split")
     if not (n_folds == ALL or (isinstance(n_folds, int) and n_folds >= 2)):
         raise OptionError(
             f"`folds={n_folds}`: give a number from 2 on, or all, which leaves each speaker or "

@@ -53,6 +53,7 @@ def compare_run(
     SerError
         If options, data or audio are wrong; nothing is written then.
     """
+    clfs, splits = ([name.lower() for name in names] for names in (clfs, splits))
     for kind, names in (("clf", clfs), ("split", splits)):
         if not names or len(set(names)) < len(names):
             raise OptionError(f"`{kind}={','.join(names)}`: name at least one, and each once.")

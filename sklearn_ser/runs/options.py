@@ -1,4 +1,4 @@
-"""What a run is told, and whom it tells how far it is."""
+"""Options of a run, and its progress callback."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -12,7 +12,10 @@ Progress = Callable[[str, int, int, str], None]  # stage, steps done, their tota
 
 @dataclass(frozen=True)
 class RunOptions:
-    """What a run is told, with the command line's names and defaults."""
+    """Options of a run, with the command line's names and defaults.
+
+    Names of classifier and split may be given in upper or lower case.
+    """
 
     data: str
     clf: str = "svm"
@@ -31,6 +34,10 @@ class RunOptions:
     normalize_speakers: bool = False
     cache: Path | None = None
     folds: int | str | None = None  # how many, or "all"; None is one test set
+
+    def __post_init__(self) -> None:
+        for name in ("clf", "split"):
+            object.__setattr__(self, name, getattr(self, name).strip().lower())
 
 
 def silent(stage: str, done: int, total: int, detail: str) -> None:

@@ -11,7 +11,7 @@ from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
-from sklearn_ser._files import locked, umask
+from sklearn_ser._files import locked, read_regular, umask
 from sklearn_ser.exceptions import OptionError, OutputError, UnfinishedError
 from sklearn_ser.runs.options import RunOptions
 
@@ -20,6 +20,8 @@ __all__ = ["forget_options", "new_folder", "read_options", "write_options", "wri
 CHECKPOINTS = "checkpoint-*.npz"  # the states of networks in training
 LOCK = ".lock"
 OPTIONS = "options.json"  # what `resume` goes on with
+
+_MAX_BYTES = 1_000_000  # of such options
 
 
 @contextmanager
@@ -141,7 +143,7 @@ def writing(out: Path):
         reason = error.strerror or getattr(error.__cause__, "strerror", None) or error
         raise OutputError(
             f"{out} cannot be written ({reason}): free some space or choose "
-            "another --out. Nothing was left behind."
+            "another `out`. Nothing was left behind."
         ) from error
 
 
@@ -181,7 +183,7 @@ def read_options(out: Path) -> RunOptions:
         hint = f"unfinished there: {', '.join(names)}." if names else "no fit is unfinished there."
         raise OptionError(f"`resume={out}`: no fit of that name was left unfinished; {hint}")
     try:
-        return _check_options(json.loads(file.read_text(encoding="utf-8")), out)
+        return _check_options(json.loads(read_regular(file, _MAX_BYTES)), out)
     except (OSError, ValueError, SyntaxError, RecursionError) as error:
         raise OptionError(f"{file} cannot be read ({error}): start the fit anew.") from error
 

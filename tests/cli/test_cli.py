@@ -229,7 +229,9 @@ def test_skipping_them(damaged, tmp_path, command):
     [
         (("--clf", "smv"), "Unknown classifier 'smv': did you mean svm?"),
         (("--features", "mfc"), "Unknown feature 'mfc': did you mean mfcc?"),
-        (("--split", "spaeker"), "Unknown split 'spaeker'"),
+        (("--split", "spaeker"), "Unknown split 'spaeker': did you mean speaker?"),
+        (("--clf", "SMV"), "Unknown classifier 'smv': did you mean svm?"),
+        (("--features", "MFC"), "Unknown feature 'mfc': did you mean mfcc?"),
         (("--test-size", "2"), "between 0 and 1"),
         (("--param", "clf__C"), "write STEP__NAME=VALUE"),
         (("--param", "clf__Z=1"), "no parameter 'clf__Z'"),
@@ -396,6 +398,17 @@ def test_evaluate(trusted, little_corpus, tmp_path):
     assert "accuracy" in run("evaluate", trusted, "--data", other)[0]
 
 
+def test_evaluate_looks_at_the_labels_before_it_reads_any_clip(trusted, tmp_path, monkeypatch):
+    (tmp_path / "other" / "calm").mkdir(parents=True)
+    (tmp_path / "other" / "surprise").mkdir(parents=True)
+    for emotion in ("calm", "surprise"):
+        soundfile.write(tmp_path / "other" / emotion / "x.wav", voice(0.4), SR)
+    monkeypatch.setattr("sklearn_ser.runs.store.extract_features", pytest.fail)
+    err = run("evaluate", trusted, "--data", tmp_path / "other", code=2)[1]
+    assert "has an emotion that the model knows" in err
+    assert "does not know calm, surprise" in err
+
+
 def test_card(trusted):
     out, _ = run("card", trusted)
     for words in ("SVMClassifier", "angry, neutral, sad", "22050 Hz", "random split", "SHA-256"):
@@ -448,6 +461,22 @@ def test_grid_search_bare_uses_the_grid_of_the_recipe(little_corpus, tmp_path):
     out, _ = run("grid-search", *how)
     assert "Best of 9 candidates" in out
     assert "random folds of the training set" in out
+
+
+@pytest.mark.parametrize("option", ["--split", "--cv"])
+def test_grid_search_takes_split_and_cv_for_the_same(spoken, tmp_path, option):
+    how = ("--data", spoken, "--features", "MFCC", "--param", "clf__C=1", "--n-jobs", 1)
+    out, _ = run("grid-search", *how, option, "Speaker", "--out", tmp_path / "r", "--json")
+    metrics = json.loads(out)
+    assert (metrics["split"], metrics["search"]["folds_by"]) == ("speaker", "speaker")
+
+
+def test_names_in_upper_or_lower_case(little_corpus, tmp_path):
+    how = ("--clf", "LogReg", "--features", "MFCC, Chroma", "--split", "Random", "--json")
+    out, _ = run("fit", "--data", little_corpus, *how, "--out", tmp_path / "r")
+    assert (json.loads(out)["classifier"], json.loads(out)["split"]) == ("logreg", "random")
+    card = json.loads((tmp_path / "r" / "card.json").read_text())
+    assert (card["recipe"], len(card["features"])) == ("logreg", 2)
 
 
 @pytest.mark.parametrize("param", ["clf__C=", "clf__C=1,x", "clf=1", "clf__Q=1"])
