@@ -1,7 +1,8 @@
 """`sklearn-ser serve`: a model as an HTTP API with a page."""
 
 import os
-from typing import Annotated
+import socket
+from typing import Annotated, Any
 
 import typer
 
@@ -19,7 +20,7 @@ def serve(
     token: Annotated[
         str | None,
         typer.Option(
-            help="What requests must bear (Authorization: Bearer TOKEN). Better given as "
+            help="What requests must send (Authorization: Bearer TOKEN). Better given as "
             "SKLEARN_SER_TOKEN, which other users of this machine cannot see.",
             show_default=False,
         ),
@@ -59,6 +60,16 @@ def serve(
     time_limit: Annotated[
         float, typer.Option(help="Seconds for an upload, and for the work on it.", min=0.1)
     ] = 30.0,
+    formats: Annotated[
+        str,
+        typer.Option(
+            help="Kinds of files to decode, joined by commas; `all` for whatever libsndfile reads.",
+            metavar="LIST",
+        ),
+    ] = "wav,flac,ogg,opus,mp3,aiff",
+    worker_megabytes: Annotated[
+        int, typer.Option(help="Memory a worker may take beyond its model, in MB.", min=100)
+    ] = 2000,
     abstain_below: AbstainOption = 0.0,
     trust: TrustOption = False,
 ) -> None:
@@ -70,9 +81,8 @@ def serve(
     from sklearn_ser.exceptions import OptionError
 
     try:
-        import uvicorn
-
         from sklearn_ser.server.app import make_app
+        from sklearn_ser.server.connections import make_server
     except ImportError as error:
         raise OptionError(
             f"serve needs more packages ({error.name}): pip install 'sklearn-ser[server]'."
@@ -80,55 +90,90 @@ def serve(
     from sklearn_ser.server import Limits
 
     token = token or os.environ.get("SKLEARN_SER_TOKEN") or None
-    bounds = {} if workers is None else {"workers": workers}
+    bounds: dict[str, Any] = {} if workers is None else {"workers": workers}
     limits = Limits(
         max_bytes=int(max_megabytes * 1e6),
         max_seconds=max_seconds,
+        formats=_parse_formats(formats),
         time_limit=time_limit,
+        worker_memory=worker_megabytes * 1_000_000,
         queue=queue,
         per_client=per_client,
+        connections_per_client=max(64, 8 * per_client),
         **bounds,
     )
-    app = make_app(
-        model,
-        trust=trust,
-        token=token,
-        hosts=[host, *(allow_host or ())],
-        origins=allow_origin or (),
-        abstain_below=abstain_below,
-        limits=limits,
-    )
-    if host not in LOOPBACK and token is None:
-        notice(f"Note: whoever reaches {host} can use this server; --token keeps others out.")
-    server = uvicorn.Server(
-        uvicorn.Config(
-            app,
-            host=host,
-            port=port,
-            log_level="warning",
-            server_header=False,
-            proxy_headers=False,  # a client could write any address there
-            timeout_keep_alive=10,
-            timeout_graceful_shutdown=5,
-            ws_max_size=1 << 20,
-            ws_max_queue=4,
+    with _bind(host, port) as listener:
+        app = make_app(
+            model,
+            trust=trust,
+            token=token,
+            hosts=[host, *(allow_host or ())],
+            origins=allow_origin or (),
+            abstain_below=abstain_below,
+            limits=limits,
         )
-    )
-    _announce(server, host)
-    server.run()
-    if not server.started:
-        raise typer.Exit(1)
+        if host not in LOOPBACK and token is None:
+            notice(f"Note: whoever reaches {host} can use this server; --token keeps others out.")
+        try:
+            make_server(app, limits, on_started=lambda port: _announce(host, port)).run([listener])
+        except SystemExit:
+            if app.state.failure is not None:
+                raise app.state.failure from None
+            raise
+        except OSError as error:  # another program came first after all
+            raise _cannot_listen(host, port, error) from error
 
 
-def _announce(server, host: str) -> None:
-    """Say where the server can be found, once it can."""
-    startup = server.startup
+def _parse_formats(text: str) -> tuple[str, ...]:
+    from sklearn_ser.exceptions import OptionError
 
-    async def told(sockets=None):
-        await startup(sockets)
-        if server.started:
-            port = server.servers[0].sockets[0].getsockname()[1]
-            name = f"[{host}]" if ":" in host else host
-            notice(f"Serving on http://{name}:{port} (Ctrl+C stops it)")
+    if text.strip().lower() == "all":
+        return ()
+    import soundfile
 
-    server.startup = told
+    known = {*soundfile.available_formats(), "OPUS"}
+    names = tuple(name.strip().upper() for name in text.split(",") if name.strip())
+    if unknown := [name for name in names if name not in known]:
+        raise OptionError(
+            f"`formats` holds {', '.join(unknown)}: there are {', '.join(sorted(known))}, and all."
+        )
+    return names
+
+
+def _bind(host: str, port: int) -> socket.socket:
+    """Return a socket bound to an address, before the time that loading a model takes."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        listener = socket.socket(family, kind, protocol)
+    except OSError as error:
+        raise _cannot_listen(host, port, error) from error
+    try:
+        if os.name == "posix":  # elsewhere it would let two programs have one port
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+    except OSError as error:
+        listener.close()
+        raise _cannot_listen(host, port, error) from error
+    return listener
+
+
+def _cannot_listen(host: str, port: int, error: OSError) -> Exception:
+    import errno
+
+    from sklearn_ser.exceptions import OptionError
+
+    if error.errno == errno.EADDRINUSE:
+        return OptionError(
+            f"Port {port} of {host} is in use by another program: give another `port`, or 0 for "
+            "any that is free."
+        )
+    if error.errno == errno.EACCES:
+        return OptionError(f"Port {port} needs an administrator: give a `port` from 1024 on.")
+    return OptionError(f"This machine cannot listen on {host}: {error.strerror or error}.")
+
+
+def _announce(host: str, port: int) -> None:
+    name = f"[{host}]" if ":" in host else host
+    notice(f"Serving on http://{name}:{port} (Ctrl+C stops it)")

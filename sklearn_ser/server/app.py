@@ -1,53 +1,61 @@
-"""The application: its doors, and what stands behind each."""
+"""The application: its endpoints, and what answers each."""
 
+import asyncio
+import logging
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
-from fastapi import FastAPI, File, Form, HTTPException, UploadFile, WebSocket
+from fastapi import APIRouter, FastAPI, File, Form, HTTPException, Request, Response, UploadFile
+from fastapi.exceptions import RequestValidationError
 from fastapi.middleware.cors import CORSMiddleware
-from fastapi.responses import FileResponse, PlainTextResponse
+from fastapi.responses import FileResponse, JSONResponse, PlainTextResponse
+from fastapi.routing import APIRoute
+from fastapi.websockets import WebSocket
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
-from starlette.websockets import WebSocketDisconnect
+from starlette.datastructures import FormData
 from threadpoolctl import threadpool_limits
 
 import sklearn_ser
-from sklearn_ser.exceptions import SerError
-from sklearn_ser.inference import load_predictor
-from sklearn_ser.server.guard import Gate, Guard
+from sklearn_ser.exceptions import ModelError, SerError
+from sklearn_ser.server.guard import Guard
 from sklearn_ser.server.limits import Limits
-from sklearn_ser.server.pool import TooSlowError, WorkerPool
-from sklearn_ser.server.websocket import TRY_LATER, check_windows, converse
+from sklearn_ser.server.pool import BusyError, TooSlowError, WorkerPool
+from sklearn_ser.server.schemas import CARD_EXAMPLE, Health, Prediction, Recording, Refusal
+from sklearn_ser.server.served_model import ServedModel
+from sklearn_ser.server.websocket import StreamEndpoint, check_windows
 
 __all__ = ["make_app"]
+
+logger = logging.getLogger(__name__)
 
 PAGE = Path(__file__).parent / "page"
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
 class Metrics:
-    """What Prometheus is told."""
+    """Counts and times for Prometheus."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
         self.requests = Counter(
             "sklearn_ser_requests",
-            "Answers to POST /predict by HTTP status.",
+            "Responses to POST /predict by HTTP status.",
             ["status"],
             registry=self.registry,
         )
         self.seconds = Histogram(
             "sklearn_ser_request_seconds",
-            "Time a POST /predict took, from its last byte to its answer.",
+            "Time a POST /predict took, from its last byte to its response.",
             buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30),
             registry=self.registry,
         )
         self.audio = Counter(
             "sklearn_ser_audio_seconds",
-            "Audio answered by POST /predict.",
+            "Audio predicted by POST /predict.",
             registry=self.registry,
         )
         self.streams = Gauge(
@@ -70,11 +78,11 @@ def make_app(
     Parameters
     ----------
     model : Path
-        A run's folder or a model file.
+        A run's folder or a model file, which is read once.
     trust : bool, default=False
         Whether to load a joblib file that was not written here.
     token : str, default=None
-        What requests must bear; `None` lets anyone in who reaches the server.
+        What requests must send; `None` lets anyone in who reaches the server.
     hosts : iterable of str
         Names beside this machine's own under which it may be addressed.
     origins : iterable of str
@@ -85,6 +93,8 @@ def make_app(
     Returns
     -------
     app : FastAPI
+        Its `state.stop()` lets it finish what is worked on and take nothing more; after a failed
+        start `state.failure` is the reason.
 
     Raises
     ------
@@ -92,97 +102,21 @@ def make_app(
         If the model cannot be loaded or is not trusted.
     """
     limits = limits or Limits()
-    predictor = load_predictor(model, trust=trust, abstain_below=abstain_below)
-    predictor.warm_up()
-    card = _public(predictor.card)
-    metrics = Metrics()
-    streams = Gate(limits.streams, limits.per_client)
+    service = Service(ServedModel(model, trust, abstain_below), limits, token)
     origins = list(origins)
-    pool: dict[str, WorkerPool] = {}
-    executor = ThreadPoolExecutor(limits.workers, thread_name_prefix="stream")
-
-    @asynccontextmanager
-    async def lifespan(_: FastAPI):
-        # For good: limits that threads set and lift by turns would cross each other.
-        threadpool_limits(1, user_api="blas")
-        pool["workers"] = WorkerPool(model, trust, abstain_below, limits)
-        try:
-            await pool["workers"].start()
-            yield
-        finally:
-            pool["workers"].stop()
-            executor.shutdown(wait=False, cancel_futures=True)
-
     app = FastAPI(
         openapi_url="/openapi.json",
         title="sklearn-ser",
         version=sklearn_ser.__version__,
         summary="Speech emotion recognition: audio in, emotions out.",
-        lifespan=lifespan,
+        lifespan=service.lifespan,
         docs_url=None,
         redoc_url=None,
     )
-
     app.openapi_version = "3.0.3"  # what the documentation's page can show
-
-    @app.post("/predict", responses=_REFUSALS)
-    async def predict(
-        file: Annotated[UploadFile, File(description="wav, flac, ogg, mp3 and others.")],
-        window: Annotated[float | None, Form(description="Seconds; for emotion over time.")] = None,
-        hop: Annotated[float | None, Form(description="Seconds between windows.")] = None,
-    ) -> dict[str, Any]:
-        """Answer the emotion of a clip, or of each window of a recording."""
-        started = time.perf_counter()
-        try:
-            check_windows(window, hop)
-            answer = await pool["workers"].answer(file.read, window, hop)
-        except TooSlowError as error:
-            why = f"The work on it took more than {limits.time_limit:g} s: send less audio."
-            raise HTTPException(504, why) from error
-        except (SerError, ValueError) as error:
-            raise HTTPException(422, str(error)) from error
-        metrics.audio.inc(answer["seconds"])
-        metrics.seconds.observe(time.perf_counter() - started)
-        return answer
-
-    @app.websocket("/stream")
-    async def stream(socket: WebSocket) -> None:
-        client = socket.client.host if socket.client else ""
-        await socket.accept()
-        if streams.enter(client):
-            await socket.close(TRY_LATER, "Too many streams are open: try again later.")
-            return
-        metrics.streams.inc()
-        try:
-            await converse(socket, predictor, limits, token, executor)
-        except (WebSocketDisconnect, RuntimeError):
-            pass  # the client went away, perhaps while an event was on its way
-        except TimeoutError:
-            await socket.close(1001, "Nothing came for 30 seconds.")
-        finally:
-            metrics.streams.dec()
-            streams.leave(client)
-
-    @app.get("/card")
-    async def get_card() -> dict[str, Any]:
-        """Tell what the model is: classes, features, data, split and scores."""
-        return card
-
-    @app.get("/health")
-    async def health() -> dict[str, str]:
-        """Tell that the server is there."""
-        return {"status": "ok", "version": sklearn_ser.__version__}
-
-    @app.get("/metrics", response_class=PlainTextResponse)
-    async def tell_metrics() -> PlainTextResponse:
-        """Tell counts and times in Prometheus' text format."""
-        text = generate_latest(metrics.registry).decode()
-        return PlainTextResponse(text, media_type="text/plain; version=0.0.4")
-
-    @app.get("/", include_in_schema=False)
-    async def page() -> FileResponse:
-        return FileResponse(PAGE / "index.html")
-
+    app.state.stop, app.state.failure = service.stop, None
+    app.include_router(service.router())
+    app.add_exception_handler(RequestValidationError, _say_what_is_wrong)
     _serve_assets(app)
     if origins:
         app.add_middleware(
@@ -197,20 +131,172 @@ def make_app(
         origins=origins,
         token=token,
         limits=limits,
-        count=lambda status: metrics.requests.labels(status).inc(),
+        count=lambda status: service.metrics.requests.labels(status).inc(),
     )
     return app
 
 
+class Service:
+    """What the endpoints share: the model, the workers and the counts.
+
+    Parameters
+    ----------
+    model : ServedModel
+    limits : Limits
+    token : str or None
+        What the first message of a WebSocket must hold.
+    """
+
+    def __init__(self, model: ServedModel, limits: Limits, token: str | None):
+        self.model, self.limits = model, limits
+        self.metrics = Metrics()
+        self.pool = WorkerPool(model.file, model.predictor.abstain_below, limits)
+        self.executor = ThreadPoolExecutor(limits.workers, thread_name_prefix="stream")
+        self.streams = StreamEndpoint(
+            model.predictor, limits, token, self.executor, self.metrics.streams.inc
+        )
+
+    @asynccontextmanager
+    async def lifespan(self, app: FastAPI):
+        """Run the workers while the application runs."""
+        # For good: limits that threads set and lift by turns would cross each other.
+        threadpool_limits(1, user_api="blas")
+        watching = asyncio.create_task(self.model.watch())
+        try:
+            await self.pool.start()
+            yield
+        except ModelError as error:
+            app.state.failure = error
+            raise
+        finally:
+            watching.cancel()
+            await self.pool.stop()
+            self.executor.shutdown(wait=False, cancel_futures=True)
+
+    def stop(self) -> None:
+        """Take no more uploads, and end those that are still worked on after a while."""
+        self.pool.close()
+        loop = asyncio.get_running_loop()
+        self._stopping = loop.call_later(self.limits.stop_seconds, self.pool.kill)
+
+    def router(self) -> APIRouter:
+        """Return the endpoints of the API."""
+        router = APIRouter()
+        uploads = APIRouter(route_class=UploadRoute)
+        uploads.add_api_route(
+            "/predict",
+            self.predict,
+            methods=["POST"],
+            response_model=Prediction | Recording,
+            responses=_REFUSALS,
+        )
+        router.include_router(uploads)
+        router.add_api_websocket_route("/stream", self.stream)
+        card = {"content": {"application/json": {"example": CARD_EXAMPLE}}}
+        router.add_api_route("/card", self.card, responses={200: card})
+        unhealthy: dict[int | str, dict[str, Any]] = {503: {"model": Health}}
+        router.add_api_route("/health", self.health, response_model=Health, responses=unhealthy)
+        router.add_api_route("/metrics", self.prometheus, response_class=PlainTextResponse)
+        return router
+
+    async def predict(
+        self,
+        file: Annotated[UploadFile, File(description="wav, flac, ogg, opus, mp3 or aiff.")],
+        window: Annotated[float | None, Form(description="Seconds; for emotion over time.")] = None,
+        hop: Annotated[float | None, Form(description="Seconds between windows.")] = None,
+    ) -> Response:
+        """Predict the emotion of a clip, or of each window of a recording."""
+        started = time.perf_counter()
+        try:
+            check_windows(window, hop)
+            seconds, answer = await self.pool.answer(file.read, window, hop)
+        except TooSlowError as error:
+            why = f"The work on it took more than {self.limits.time_limit:g} s: send less audio."
+            raise HTTPException(504, why) from error
+        except BusyError as error:
+            raise HTTPException(503, str(error), {"Retry-After": "1"}) from error
+        except (SerError, ValueError) as error:
+            raise HTTPException(422, str(error)) from error
+        self.metrics.audio.inc(seconds)
+        self.metrics.seconds.observe(time.perf_counter() - started)
+        return Response(answer, media_type="application/json")
+
+    async def stream(self, socket: WebSocket) -> None:
+        """Predict the emotion of samples as they come."""
+        await self.streams.serve(socket)
+
+    async def card(self) -> dict[str, Any]:
+        """Return what the model is: classes, features, data, split and scores."""
+        return self.model.card
+
+    async def health(self) -> JSONResponse:
+        """Say whether uploads can be answered: status 503 where they cannot."""
+        ready = sum(not worker.gone for worker in self.pool.workers)
+        health = Health(
+            status="ok" if ready else "no worker is ready",
+            version=sklearn_ser.__version__,
+            workers=ready,
+            model=self.model.state,
+        )
+        return JSONResponse(health.model_dump(), 200 if ready else 503)
+
+    async def prometheus(self) -> PlainTextResponse:
+        """Return counts and times in Prometheus' text format."""
+        text = generate_latest(self.metrics.registry).decode()
+        return PlainTextResponse(text, media_type="text/plain; version=0.0.4")
+
+
+class UploadRequest(Request):
+    """A request whose form holds one file and few fields."""
+
+    async def _get_form(self, **_: Any) -> FormData:
+        try:
+            return await super()._get_form(max_files=2, max_fields=8, max_part_size=1000)
+        except OSError as error:  # uploads of more than a megabyte go to the temporary folder
+            logger.error("An upload cannot be kept in the temporary folder: %s", error)
+            why = "The server has no room for this upload: try again later."
+            raise HTTPException(507, why) from error
+
+
+class UploadRoute(APIRoute):
+    """A route that reads its form as `UploadRequest`."""
+
+    def get_route_handler(self):
+        """Return the handler of FastAPI for a request of the other class."""
+        handler = super().get_route_handler()
+
+        async def handle(request: Request) -> Response:
+            return await handler(UploadRequest(request.scope, request.receive))
+
+        return handle
+
+
+async def _say_what_is_wrong(_: Request, error: Exception) -> JSONResponse:
+    """Answer a form that does not fit with a sentence, and nothing of what it holds."""
+    assert isinstance(error, RequestValidationError)
+    names = {str(part["loc"][-1]) for part in error.errors()}
+    if "file" in names:
+        why = "Send the audio as the field file of a form, as curl -F file=@clip.wav does."
+    else:
+        names &= {"window", "hop"}
+        why = f"{' and '.join(sorted(names)) or 'A field'}: give a number of seconds."
+    return JSONResponse({"detail": why}, 422)
+
+
 _REFUSALS: dict[int | str, dict[str, Any]] = {
-    401: {"description": "The token is missing or wrong."},
-    403: {"description": "The request comes from a page that may not send it."},
-    408: {"description": "The upload took too long."},
-    413: {"description": "The upload is too large."},
-    422: {"description": "The audio or a parameter cannot be used; `detail` says why."},
-    429: {"description": "This client has too many requests open; see Retry-After."},
-    503: {"description": "All workers are busy; see Retry-After."},
-    504: {"description": "The work took too long."},
+    status: {"description": description, "model": Refusal}
+    for status, description in {
+        400: "The request is not whole, or was sent to a host name that is not served.",
+        401: "The token is missing or wrong.",
+        403: "The request comes from a page that may not send it.",
+        408: "The upload took too long.",
+        413: "The upload is too large.",
+        422: "The audio or a parameter cannot be used; `detail` says why.",
+        429: "This client has too many requests open; see Retry-After.",
+        503: "All workers are busy, or the server is stopping; see Retry-After.",
+        504: "The work took too long.",
+        507: "The server has no room for the upload.",
+    }.items()
 }
 
 
@@ -221,6 +307,7 @@ def _serve_assets(app: FastAPI) -> None:
     swagger = Path(swagger_ui_bundle.__file__).parent / "vendor"
     swagger = next(swagger.glob("swagger-ui-*"), swagger)
     files = {
+        "/": PAGE / "index.html",
         "/page/style.css": PAGE / "style.css",
         "/page/app.js": PAGE / "app.js",
         "/page/recorder.js": PAGE / "recorder.js",
@@ -238,9 +325,3 @@ def _sender(file: Path):
         return FileResponse(file, headers={"cache-control": "no-cache"})
 
     return send
-
-
-def _public(card: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a card without the messages about clips that were skipped, which name paths."""
-    data = {k: v for k, v in card.get("data", {}).items() if k != "skipped"}
-    return {**card, **({"data": data} if "data" in card else {})}

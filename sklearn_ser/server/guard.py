@@ -1,8 +1,11 @@
-"""What every request meets before anything looks at it: whence, whose, how many, how large."""
+"""The checks of every request before anything else sees it: origin, token, number and size."""
 
 import asyncio
+import contextlib
 import hmac
+import ipaddress
 import json
+import logging
 from collections import Counter
 from collections.abc import Callable, Iterable
 from urllib.parse import urlsplit
@@ -11,9 +14,22 @@ from starlette.exceptions import HTTPException
 
 from sklearn_ser.server.limits import Limits
 
-__all__ = ["Gate", "Guard", "TooLargeError", "TooLateError", "allowed_origin", "same_token"]
+__all__ = [
+    "Gate",
+    "Guard",
+    "TooLargeError",
+    "TooLateError",
+    "allowed_origin",
+    "client_of",
+    "same_token",
+    "security_headers",
+]
+
+logger = logging.getLogger(__name__)
 
 OPEN_PATHS = ("/", "/health", "/page/style.css", "/page/app.js", "/page/recorder.js")
+
+MOST_HEADERS = 16_384  # bytes
 
 HEADERS = {
     "content-security-policy": "default-src 'self'; style-src 'self' 'unsafe-inline'; "
@@ -40,12 +56,12 @@ class TooLateError(HTTPException):
 
 
 class Gate:
-    """Counts who is inside, all together and of each address.
+    """Counts what is under way, all together and of each address.
 
     Parameters
     ----------
     total, per_client : int
-        How many may be inside at once.
+        How many may be under way at once.
     """
 
     def __init__(self, total: int, per_client: int):
@@ -53,7 +69,7 @@ class Gate:
         self.inside: Counter[str] = Counter()
 
     def enter(self, client: str) -> int:
-        """Let a client in and return 0, or return the HTTP status that says why not."""
+        """Count one more of a client and return 0, or return the HTTP status that says why not."""
         if self.inside[client] >= self.per_client:
             return 429
         if self.inside.total() >= self.total:
@@ -62,14 +78,14 @@ class Gate:
         return 0
 
     def leave(self, client: str) -> None:
-        """Let a client out."""
+        """Count one less of a client."""
         self.inside[client] -= 1
         if self.inside[client] <= 0:
             del self.inside[client]
 
 
 class Guard:
-    """ASGI middleware that turns away what is not meant for this server.
+    """ASGI middleware that refuses requests not meant for this server, or too many.
 
     Parameters
     ----------
@@ -79,7 +95,7 @@ class Guard:
     origins : iterable of str
         Origins of other pages that may use it, such as `https://example.org`.
     token : str or None
-        What requests must bear.
+        What requests must send.
     limits : Limits
     count : callable
         Told the HTTP status of each answer to an upload.
@@ -103,21 +119,42 @@ class Guard:
         self.gate = Gate(limits.workers + limits.queue, limits.per_client)
 
     async def __call__(self, scope, receive, send):
-        """Answer a request, or hand it on."""
+        """Answer a request, or hand it on; whatever goes wrong, it has an answer."""
         if scope["type"] not in ("http", "websocket"):
             await self.app(scope, receive, send)
             return
-        headers = {k.decode("latin-1"): v.decode("latin-1") for k, v in scope["headers"]}
-        upload = scope["type"] == "http" and (scope["path"], scope["method"]) == (
-            "/predict",
-            "POST",
-        )
-        if upload:
+        if _is_upload(scope):
             send = self._counting(send)
+        begun = False
+
+        async def noted(message):
+            nonlocal begun
+            begun = begun or message["type"] != "http.response.start" or message["status"] >= 200
+            await send(message)
+
+        try:
+            await self._serve(scope, receive, noted)
+        except (asyncio.CancelledError, Exception) as error:
+            stopping = isinstance(error, asyncio.CancelledError)  # this took too long for it
+            if not stopping:
+                logger.exception("A request failed, by a fault of this program")
+            if scope["type"] == "websocket":
+                with contextlib.suppress(Exception):
+                    await send({"type": "websocket.close", "code": 1012 if stopping else 1011})
+            elif begun:
+                raise
+            elif stopping:
+                await _turn_away(scope, receive, noted, 503, "The server is stopping.")
+            else:
+                why = "Something went wrong in the server, whose log says what."
+                await _turn_away(scope, receive, noted, 500, why)
+
+    async def _serve(self, scope, receive, send) -> None:
+        headers = {k.decode("latin-1"): v.decode("latin-1") for k, v in scope["headers"]}
         refusal = self._refuse(scope, headers)
         if refusal:
             await _turn_away(scope, receive, send, *refusal)
-        elif upload:
+        elif _is_upload(scope):
             await self._admit(scope, receive, send, headers)
         else:
             await self.app(scope, receive, _with_headers(send))
@@ -131,6 +168,11 @@ class Guard:
         return counting
 
     def _refuse(self, scope, headers: dict[str, str]) -> tuple[int, str] | None:
+        if sum(len(name) + len(value) + 4 for name, value in scope["headers"]) > MOST_HEADERS:
+            return 431, f"The headers are longer than {MOST_HEADERS} bytes."
+        if "content-length" in headers and "transfer-encoding" in headers:
+            # A server before this one may have believed the other of the two.
+            return 400, "Give a Content-Length or a Transfer-Encoding, not both."
         host = headers.get("host", "")
         if "*" not in self.hosts and host_name(host) not in self.hosts:
             return 400, "This host name is not served: start with --allow-host NAME."
@@ -141,12 +183,15 @@ class Guard:
             return None
         if scope["method"] == "OPTIONS" and "origin" in headers:
             return None  # a browser asks whether it may ask
-        if not same_token(bearer(headers), self.token):
+        given = bearer(headers)
+        if not given:
             return 401, "A token is needed: send Authorization: Bearer TOKEN."
+        if not same_token(given, self.token):
+            return 401, "The token is wrong: send the one that the server was started with."
         return None
 
     async def _admit(self, scope, receive, send, headers: dict[str, str]) -> None:
-        client = (scope.get("client") or ("",))[0]
+        client = client_of(scope)
         status = self.gate.enter(client)
         if status:
             why = "You have too many requests open" if status == 429 else "All workers are busy"
@@ -161,6 +206,10 @@ class Guard:
             await self.app(scope, _counted(receive, self.limits), _with_headers(send))
         finally:
             self.gate.leave(client)
+
+
+def _is_upload(scope) -> bool:
+    return scope["type"] == "http" and (scope["method"], scope["path"]) == ("POST", "/predict")
 
 
 def _counted(receive, limits: Limits):
@@ -187,13 +236,36 @@ def _counted(receive, limits: Limits):
     return counted
 
 
+def security_headers() -> list[tuple[bytes, bytes]]:
+    """Return the headers that every response bears."""
+    return [(name.encode(), value.encode()) for name, value in HEADERS.items()]
+
+
+def client_of(scope) -> str:
+    """Return whose request this is: an address, or of IPv6 the network that one client has.
+
+    Examples
+    --------
+    >>> from sklearn_ser.server.guard import client_of
+    >>> client_of({"client": ("127.0.0.2", 1)}), client_of({"client": ("2001:db8::1:2", 1)})
+    ('127.0.0.2', '2001:db8::/64')
+    """
+    address = (scope.get("client") or ("",))[0]
+    if ":" not in address:
+        return address
+    try:
+        return str(ipaddress.ip_network((address.partition("%")[0], 64), strict=False))
+    except ValueError:
+        return address
+
+
 def _with_headers(send):
     async def wrapped(message):
         if message["type"] == "http.response.start":
             given = {name for name, _ in message["headers"]}
             message["headers"] = [
                 *message["headers"],
-                *((k.encode(), v.encode()) for k, v in HEADERS.items() if k.encode() not in given),
+                *(header for header in security_headers() if header[0] not in given),
             ]
         await send(message)
 
@@ -211,7 +283,7 @@ async def _turn_away(scope, receive, send, status: int, why: str) -> None:
         headers["retry-after"] = "1"
     if status == 401:
         headers["www-authenticate"] = "Bearer"
-    if status in (408, 413):
+    if status in (400, 408, 413, 431, 500):
         headers["connection"] = "close"
     encoded = [(name.encode(), value.encode()) for name, value in headers.items()]
     await _with_headers(send)({"type": "http.response.start", "status": status, "headers": encoded})
@@ -246,16 +318,19 @@ def host_name(host: str) -> str:
 def allowed_origin(origin: str | None, host: str, origins: Iterable[str]) -> bool:
     """Say whether a page may send a request: it is our own, or was named.
 
-    What is no browser sends no origin; and a browser always tells one on a WebSocket.
+    Programs other than browsers send no origin; a browser always sends one with a WebSocket.
     """
     if origin is None or origin in origins:
         return True
-    parts = urlsplit(origin)
+    try:
+        parts = urlsplit(origin)
+    except ValueError:
+        return False
     return parts.scheme in ("http", "https") and parts.netloc.lower() == host.lower()
 
 
 def bearer(headers: dict[str, str]) -> str:
-    """Return the token that headers bear."""
+    """Return the token of an Authorization header, or an empty string."""
     kind, _, token = headers.get("authorization", "").partition(" ")
     return token.strip() if kind.lower() == "bearer" else ""
 

@@ -1,56 +1,184 @@
-"""A few warm processes that answer uploads, each replaceable at any moment."""
+"""A few processes that hold the model and answer uploads, each replaceable at any moment.
+
+Each process is at the other end of a socket. What comes back over it is lengths and JSON, never
+objects: a process that a file has taken over cannot reach further through it.
+"""
 
 import asyncio
+import contextlib
+import json
+import logging
 import multiprocessing
-from concurrent.futures.process import BrokenProcessPool
-from pathlib import Path
+import os
+import signal
+import socket
+from collections import deque
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from sklearn_ser.exceptions import AudioError, ModelError
+from sklearn_ser.persistence import ModelFile
 from sklearn_ser.server import worker
 from sklearn_ser.server.limits import Limits
+from sklearn_ser.server.worker import Kind
 
-__all__ = ["TooSlowError", "WorkerPool"]
+__all__ = ["BusyError", "TooSlowError", "WorkerPool"]
+
+logger = logging.getLogger(__name__)
+
+LOAD_SECONDS = 300.0  # TensorFlow on a slow machine
+LONGEST_DELAY = 5.0  # between two attempts to start a process
+LONGEST_REPLY = 1 << 28
+
+# How a process ends that a decoder has broken; any other end is not the file's fault.
+CRASHES = {
+    -getattr(signal, name, 0) for name in ("SIGSEGV", "SIGBUS", "SIGABRT", "SIGFPE", "SIGILL")
+}
 
 
 class TooSlowError(Exception):
     """The work on a request took longer than the limit; its process was ended."""
 
 
-class WorkerPool:
-    """Answers uploads in other processes.
+class BusyError(Exception):
+    """No process can answer now: a request may be sent again later."""
 
-    A process that dies or takes too long fails the one request it was working on; another takes
-    its place.
+
+class WorkerDiedError(Exception):
+    """A process ended while it worked on a request, or while it was loading the model."""
+
+
+class Worker:
+    """One process, and the socket to it.
 
     Parameters
     ----------
-    model : Path
-    trust : bool
+    process : multiprocessing.Process
+    reader : asyncio.StreamReader
+    writer : asyncio.StreamWriter
+    """
+
+    def __init__(self, process: Any, reader: asyncio.StreamReader, writer: asyncio.StreamWriter):
+        self.process, self.reader, self.writer = process, reader, writer
+        self._reply: asyncio.Future = asyncio.get_running_loop().create_future()
+        self._killed = False
+        self._ending: asyncio.Task | None = None
+        self.listening = asyncio.create_task(self._listen())
+
+    @property
+    def gone(self) -> bool:
+        """Whether the process has ended, as far as can be seen from here."""
+        return self._killed or self.listening.done()
+
+    async def _listen(self) -> None:
+        """Hand replies to whoever waits for them, until the process ends."""
+        with contextlib.suppress(asyncio.IncompleteReadError, OSError):
+            while True:
+                head = await self.reader.readexactly(worker.REPLY.size)
+                kind, seconds, n = worker.REPLY.unpack(head)
+                if n > LONGEST_REPLY:
+                    break
+                body = await self.reader.readexactly(n)
+                if not self._reply.done():
+                    self._reply.set_result((kind, seconds, body))
+        self.writer.transport.abort()
+        if not self._reply.done():
+            self._reply.set_exception(WorkerDiedError())
+            self._reply.exception()  # somebody may have stopped waiting
+
+    async def ready(self) -> None:
+        """Wait until the model is loaded; raise `ModelError` where it cannot be."""
+        try:
+            async with asyncio.timeout(LOAD_SECONDS):
+                kind, _, body = await self._reply
+        except WorkerDiedError as error:
+            raise ModelError("its process ended while it loaded the model.") from error
+        except TimeoutError as error:
+            raise ModelError(f"it was not loaded within {LOAD_SECONDS:g} s.") from error
+        if kind != Kind.READY:
+            raise ModelError(body.decode("utf-8", "replace"))
+
+    async def ask(self, head: bytes, data: bytes, seconds: float) -> tuple[int, float, bytes]:
+        """Send an upload and return the reply; a process that does not reply is ended.
+
+        Raises
+        ------
+        WorkerDiedError, TimeoutError
+        """
+        self._reply = asyncio.get_running_loop().create_future()
+        try:
+            async with asyncio.timeout(seconds):
+                self.writer.writelines([head, data])
+                await self.writer.drain()
+                return await self._reply
+        except OSError as error:
+            self.kill()
+            if isinstance(error, TimeoutError):
+                raise
+            raise WorkerDiedError from error
+        except BaseException:  # whoever asked has gone away: nobody will take the reply
+            self.kill()
+            raise
+
+    def kill(self) -> None:
+        """End the process, if it has not ended."""
+        if not self.gone:
+            # Not process.kill(): after the death of the fork server that takes each for dead.
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.kill(self.process.pid, getattr(signal, "SIGKILL", signal.SIGTERM))
+        self._killed = True
+        self.writer.transport.abort()
+
+    async def end(self) -> int | None:
+        """End the process, and return its exit code as far as it can be known."""
+        if self._ending is None:  # two threads that waited for it would confuse each other
+            self.kill()
+            self._ending = asyncio.create_task(asyncio.to_thread(self.process.join, 1.0))
+        await asyncio.shield(self._ending)
+        return self.process.exitcode
+
+
+class WorkerPool:
+    """Answers uploads in other processes.
+
+    A process that dies or takes too long costs the one request it was working on; another takes
+    its place. Every request ends: with an answer, or with one of the errors below.
+
+    Parameters
+    ----------
+    model : ModelFile
     abstain_below : float
     limits : Limits
     """
 
-    def __init__(self, model: Path, trust: bool, abstain_below: float, limits: Limits):
+    def __init__(self, model: ModelFile, abstain_below: float, limits: Limits):
         self.limits = limits
-        self._initargs = [model, trust, abstain_below, limits]
+        self.workers: set[Worker] = set()  # those that have loaded the model
+        self._arguments = (model, abstain_below, limits)
         methods = multiprocessing.get_all_start_methods()
         kind = "forkserver" if "forkserver" in methods else "spawn"
         self._context: Any = multiprocessing.get_context(kind)
         if kind == "forkserver":  # a process that follows a dead one need not import anew
             self._context.set_forkserver_preload(["sklearn_ser.server.worker"])
-        self._pool = self._make()
-        # One more than can be worked on, so that the next upload is at hand when a process is free.
-        self._slots = asyncio.Semaphore(limits.workers + 1)
+        self._idle: deque[Worker] = deque()
+        self._waiting: deque[asyncio.Future] = deque()
+        self._keepers: list[asyncio.Task] = []
+        self._closing = False
+        self._starting = asyncio.Lock()
 
     async def start(self) -> None:
-        """Wait until a process has loaded the model, or raise `ModelError`."""
+        """Start the processes and wait for the first, or raise `ModelError`."""
+        first = asyncio.get_running_loop().create_future()
+        self._keepers = [asyncio.create_task(self._keep(first)) for _ in range(self.limits.workers)]
         try:
-            await self._run(worker.ready, timeout=300)
-        except Exception as error:
+            await first
+        except ModelError as error:
+            await self.stop()
             raise ModelError(f"The model cannot be loaded in another process: {error}") from error
 
-    async def answer(self, read, window: float | None, hop: float | None) -> dict[str, Any]:
+    async def answer(
+        self, read: Callable[[], Awaitable[bytes]], window: float | None, hop: float | None
+    ) -> tuple[float, bytes]:
         """Answer an upload.
 
         Parameters
@@ -62,7 +190,10 @@ class WorkerPool:
 
         Returns
         -------
-        answer : dict
+        seconds : float
+            The length of the audio.
+        answer : bytes
+            JSON.
 
         Raises
         ------
@@ -70,42 +201,118 @@ class WorkerPool:
             If the audio cannot be used.
         TooSlowError
             If it took too long.
+        BusyError
+            If no process was free in time, or the one that worked on it was ended from outside.
         """
-        from pebble import ProcessExpired
-
-        async with self._slots:
+        taken = await self._take()
+        try:
             data = await read()
-            try:
-                return await self._run(worker.answer, data, window, hop)
-            except (ProcessExpired, BrokenProcessPool) as error:
+            head = json.dumps({"window": window, "hop": hop}).encode()
+            head = worker.REQUEST.pack(len(head), len(data)) + head
+            kind, seconds, body = await taken.ask(head, data, self.limits.time_limit)
+        except TimeoutError as error:
+            raise TooSlowError from error
+        except WorkerDiedError as error:
+            if await taken.end() in CRASHES:
                 raise AudioError(
                     "the file broke the decoder: convert it to wav or flac with another program."
                 ) from error
-            except TimeoutError as error:
-                raise TooSlowError from error
+            raise BusyError("The process that worked on it was ended: send it again.") from error
+        finally:
+            self._release(taken)
+        if kind == Kind.ANSWER:
+            return seconds, body
+        if kind == Kind.REFUSED:
+            raise AudioError(body.decode("utf-8", "replace"))
+        raise RuntimeError(f"in a worker: {body.decode('utf-8', 'replace')}")
 
-    def _make(self) -> Any:
-        from pebble import ProcessPool
-
-        return ProcessPool(
-            max_workers=self.limits.workers,
-            context=self._context,
-            initializer=worker.start,
-            initargs=self._initargs,
-        )
-
-    async def _run(self, function, *arguments: Any, timeout: float | None = None) -> Any:
-        how = {"args": arguments, "timeout": timeout or self.limits.time_limit}
+    async def _take(self) -> Worker:
+        """Return a process that is free, waiting for one if need be."""
+        if self._closing:
+            raise BusyError("The server is stopping.")
+        while self._idle:
+            if not (idle := self._idle.popleft()).gone:
+                return idle
+        turn = asyncio.get_running_loop().create_future()
+        self._waiting.append(turn)
         try:
-            return await asyncio.wrap_future(self._pool.schedule(function, **how))
-        except (BrokenProcessPool, RuntimeError):
-            # All processes died at once, as when memory ran out: the pool is of no use any more.
-            if not self._pool.active:
-                self._pool.stop()
-                self._pool = self._make()
-            return await asyncio.wrap_future(self._pool.schedule(function, **how))
+            async with asyncio.timeout(self.limits.time_limit):
+                return await turn
+        except BaseException as error:
+            if turn.done() and not turn.cancelled() and turn.exception() is None:
+                self._release(turn.result())  # it came as this request was given up
+            if isinstance(error, TimeoutError):
+                raise BusyError("No process was free in time: try again later.") from error
+            raise
 
-    def stop(self) -> None:
+    def _release(self, freed: Worker) -> None:
+        """Give a process to the request that waits longest, or keep it for the next."""
+        if freed.gone:
+            return
+        while self._waiting:
+            turn = self._waiting.popleft()
+            if not turn.done():
+                turn.set_result(freed)
+                return
+        self._idle.append(freed)
+
+    async def _keep(self, first: asyncio.Future) -> None:
+        """Keep one process running, and tell `first` of the first success or failure."""
+        delay = 0.0
+        while True:
+            started = None
+            try:
+                started = await self._launch()
+                await started.ready()
+                delay = 0.0
+                self.workers.add(started)
+                if not first.done():
+                    first.set_result(None)
+                self._release(started)
+                await asyncio.wait([started.listening])
+            except (ModelError, OSError) as error:
+                if not first.done():
+                    first.set_exception(ModelError(str(error)))
+                logger.error("A worker could not be started: %s", error)
+                delay = min(LONGEST_DELAY, 2 * delay or 0.1)
+            finally:
+                if started is not None:
+                    self.workers.discard(started)
+                    started.kill()
+            if started is not None:
+                await started.end()
+            await asyncio.sleep(delay)
+
+    async def _launch(self) -> Worker:
+        ours, theirs = socket.socketpair()
+        with theirs:
+            arguments = (theirs, *self._arguments)
+            process = self._context.Process(target=worker.run, args=arguments, daemon=True)
+            try:
+                async with self._starting:
+                    await asyncio.to_thread(process.start)
+            except BaseException:
+                ours.close()  # which ends the process, should it have started
+                raise
+        reader, writer = await asyncio.open_connection(sock=ours)
+        return Worker(process, reader, writer)
+
+    def close(self) -> None:
+        """Take no more requests, and turn away those that wait; what is worked on goes on."""
+        self._closing = True
+        for turn in self._waiting:
+            if not turn.done():
+                turn.set_exception(BusyError("The server is stopping."))
+        self._waiting.clear()
+
+    def kill(self) -> None:
+        """End what is still worked on."""
+        for worker_ in self.workers:
+            worker_.kill()
+
+    async def stop(self) -> None:
         """End all processes."""
-        self._pool.stop()
-        self._pool.join()
+        self.close()
+        for keeper in self._keepers:
+            keeper.cancel()
+        await asyncio.gather(*self._keepers, return_exceptions=True)

@@ -1,30 +1,34 @@
-"""The WebSocket: samples in, events out."""
+"""The WebSocket: samples in, events out, in bounded time and memory."""
 
 import asyncio
 import json
+import math
 import time
+from collections.abc import Callable
 from concurrent.futures import Executor
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
+from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from sklearn_ser.exceptions import SerError
 from sklearn_ser.inference import Predictor
 from sklearn_ser.inference.segments import SegmentMerger
 from sklearn_ser.inference.stream import EmotionEvent, EmotionStream
-from sklearn_ser.server.guard import same_token
+from sklearn_ser.server.guard import Gate, client_of, same_token
 from sklearn_ser.server.limits import Limits
 
-__all__ = ["check_windows", "converse"]
+__all__ = ["StreamEndpoint", "check_windows"]
 
 ENCODINGS = {"f32le": ("<f4", 1.0), "s16le": ("<i2", 1 / 32768)}
 
-IDLE_SECONDS = 30.0
+LONGEST_FIRST_MESSAGE = 4096
 POLICY, TRY_LATER, DONE = 1008, 1013, 1000  # of the codes a WebSocket may close with
 
 
 def check_windows(window: float | None, hop: float | None) -> None:
-    """Raise `ValueError` for windows that would take more work than strangers may ask for."""
+    """Raise `ValueError` for windows that take more work than an untrusted client may ask for."""
     if window is None:
         if hop is not None:
             raise ValueError("hop needs a window.")
@@ -37,99 +41,188 @@ def check_windows(window: float | None, hop: float | None) -> None:
         )
 
 
-async def converse(
-    socket, predictor: Predictor, limits: Limits, token: str | None, executor: Executor
-) -> None:
-    """Serve one WebSocket from its first message to its end.
+class StreamEndpoint:
+    """Serves WebSockets.
+
+    A client first sends JSON: `rate` in Hz, and if wished `encoding` ("f32le" or "s16le"),
+    `window`, `hop`, and the `token`. Binary messages are mono samples; the text `end` asks for the
+    last events. It takes one of the places only when its first message is right.
 
     Parameters
     ----------
-    socket : starlette.websockets.WebSocket
-        Accepted. Its first message is JSON: `rate` in Hz, and if wished `encoding` ("f32le" or
-        "s16le"), `window`, `hop`, and the `token`. Binary messages are mono samples; the text
-        `end` asks for the last events.
     predictor : Predictor
     limits : Limits
     token : str or None
     executor : Executor
         Where the work is done.
+    count : callable
+        Called with 1 when a stream begins and with -1 when it ends.
     """
-    try:
-        told = json.loads((await _receive(socket)).get("text") or "null")
-        stream, encoding = _begin(told, predictor, limits, token)
-    except (ValueError, TypeError, SerError) as error:
-        await socket.close(POLICY, _short(str(error)))
-        return
-    await socket.send_json({"type": "ready", "rate": stream.rate, "emotions": predictor.emotions})
-    merger = SegmentMerger()
-    loop = asyncio.get_running_loop()
-    began, pushed, rest = time.monotonic(), 0.0, b""
-    kind, scale = ENCODINGS[encoding]
-    size = np.dtype(kind).itemsize
-    while True:
-        message = await _receive(socket)
-        if message.get("text") == "end":
-            for event in await loop.run_in_executor(executor, stream.finish):
-                await socket.send_json(_event_message(event, merger))
-            await socket.send_json({"type": "end", "seconds": stream.seconds})
-            await socket.close(DONE)
-            return
-        data = rest + (message.get("bytes") or b"")
-        n = len(data) // size * size
-        data, rest = data[:n], data[n:]
-        samples = np.frombuffer(data, kind).astype(np.float32) * np.float32(scale)
+
+    def __init__(
+        self,
+        predictor: Predictor,
+        limits: Limits,
+        token: str | None,
+        executor: Executor,
+        count: Callable[[int], None],
+    ):
+        self.predictor, self.limits, self.token = predictor, limits, token
+        self.executor, self.count = executor, count
+        self.gate = Gate(limits.streams, limits.streams_per_client)
+
+    async def serve(self, socket: WebSocket) -> None:
+        """Serve one WebSocket from its opening to its end."""
         try:
-            events = await loop.run_in_executor(executor, stream.push, samples)
-        except SerError as error:
-            await socket.close(POLICY, _short(str(error)))
-            return
+            await socket.accept()
+            async with asyncio.timeout(self.limits.head_seconds):
+                first = await _receive(socket)
+            conversation = _Conversation(socket, self, _read_first(first, self.token))
+            with self._place(client_of(socket.scope)):
+                await conversation.hold()
+        except TimeoutError:
+            await _close(socket, POLICY, "Nothing came, or nothing was read, for too long.")
+        except BusyError as error:
+            await _close(socket, TRY_LATER, str(error))
+        except (ValueError, TypeError, OverflowError, RecursionError, SerError) as error:
+            await _close(socket, POLICY, str(error))
+        except (WebSocketDisconnect, RuntimeError):
+            pass  # the client went away, perhaps while an event was on its way
+
+    @contextmanager
+    def _place(self, client: str):
+        if self.gate.enter(client):
+            raise BusyError("Too many streams are open: try again later.")
+        self.count(1)
+        try:
+            yield
+        finally:
+            self.count(-1)
+            self.gate.leave(client)
+
+
+class BusyError(Exception):
+    """All places are taken."""
+
+
+class _Conversation:
+    """One stream: what came of it, and when."""
+
+    def __init__(self, socket: WebSocket, endpoint: StreamEndpoint, told: dict[str, Any]):
+        self.socket, self.limits, self.executor = socket, endpoint.limits, endpoint.executor
+        self.predictor = endpoint.predictor
+        self.stream, encoding = _begin(told, self.predictor, self.limits)
+        self.merger = SegmentMerger()
+        kind, self.scale = ENCODINGS[encoding]
+        self.dtype = np.dtype(kind)
+        self.rest = b""  # part of a sample
+        self.pushed = 0  # samples
+        self.began = self.fed = time.monotonic()  # fed: when the last whole second had come
+
+    async def hold(self) -> None:
+        """Take samples and send events until one side ends it."""
+        ready = {"type": "ready", "rate": self.stream.rate, "emotions": self.predictor.emotions}
+        await self._send(ready)
+        while True:
+            async with asyncio.timeout(self.fed + self.limits.idle_seconds - time.monotonic()):
+                message = await _receive(self.socket)
+            if message.get("text") == "end":
+                await self._send_events(await self._work(self.stream.finish))
+                await self._send({"type": "end", "seconds": self.stream.seconds})
+                await _close(self.socket, DONE, "")
+                return
+            if message.get("bytes") is None:
+                raise ValueError("Send samples in binary messages, or the text end.")
+            await self._take(self.rest + message["bytes"])
+
+    async def _take(self, data: bytes) -> None:
+        """Work on samples a second at a time, none before its turn by the clock."""
+        n = len(data) // self.dtype.itemsize * self.dtype.itemsize
+        self.rest = data[n:]
+        raw = np.frombuffer(data[:n], self.dtype)
+        rate = self.stream.rate
+        if len(raw) > self.limits.ahead_seconds * rate:
+            raise ValueError(f"Send at most {self.limits.ahead_seconds:g} seconds in a message.")
+        # In steps, so that other streams have their turns between them.
+        for start in range(0, len(raw), rate):
+            samples = raw[start : start + rate].astype(np.float32) * np.float32(self.scale)
+            elapsed = time.monotonic() - self.began
+            after = (self.pushed + len(samples)) / rate
+            if max(after, elapsed) > self.limits.stream_seconds:
+                raise ValueError("This stream is as long as it may be: open another.")
+            if (ahead := after - elapsed - self.limits.ahead_seconds) > 0:
+                await asyncio.sleep(ahead)
+            await self._send_events(await self._work(self.stream.push, samples))
+            if (self.pushed + len(samples)) // rate > self.pushed // rate:
+                self.fed = time.monotonic()
+            self.pushed += len(samples)
+
+    async def _work(self, function: Callable, *arguments: Any) -> list[EmotionEvent]:
+        return await asyncio.get_running_loop().run_in_executor(self.executor, function, *arguments)
+
+    async def _send_events(self, events: list[EmotionEvent]) -> None:
         for event in events:
-            await socket.send_json(_event_message(event, merger))
-        pushed += len(samples) / stream.rate
-        elapsed = time.monotonic() - began
-        if max(pushed, elapsed) > limits.stream_seconds:
-            await socket.close(POLICY, "This stream is as long as it may be: open another.")
-            return
-        if (ahead := pushed - elapsed - limits.ahead_seconds) > 0:
-            await asyncio.sleep(min(ahead, IDLE_SECONDS))
+            # The segment that it has ended, if it has, and the one it belongs to.
+            segments = [*self.merger.push(event), self.merger.current]
+            changed = [segment.as_json() for segment in segments if segment is not None]
+            await self._send({"type": "event", **event.as_json(), "segments": changed})
+
+    async def _send(self, message: dict[str, Any]) -> None:
+        async with asyncio.timeout(self.limits.idle_seconds):  # it may not read what it is sent
+            await self.socket.send_json(message)
 
 
-def _event_message(event: EmotionEvent, merger: SegmentMerger) -> dict[str, Any]:
-    """Return an event, with the segment it has ended, if it has, and the one it belongs to."""
-    segments = [*merger.push(event), merger.current]
-    changed = [segment.as_json() for segment in segments if segment is not None]
-    return {"type": "event", **event.as_json(), "segments": changed}
-
-
-def _begin(
-    told: Any, predictor: Predictor, limits: Limits, token: str | None
-) -> tuple[EmotionStream, str]:
+def _read_first(message: dict[str, Any], token: str | None) -> dict[str, Any]:
+    """Return what the first message says, once its token is right."""
+    text = message.get("text") or "null"
+    if len(text) > LONGEST_FIRST_MESSAGE:
+        raise ValueError(f"The first message may have {LONGEST_FIRST_MESSAGE} characters.")
+    told = json.loads(text)
     if not isinstance(told, dict):
         raise ValueError('Begin with JSON such as {"rate": 48000}.')
-    if token is not None and not same_token(str(told.get("token", "")), token):
-        raise ValueError("A token is needed: send it in the first message.")
+    if token is not None:
+        if "token" not in told:
+            raise ValueError("A token is needed: send it in the first message.")
+        if not same_token(str(told["token"]), token):
+            raise ValueError("The token is wrong.")
+    return told
+
+
+def _begin(told: dict[str, Any], predictor: Predictor, limits: Limits) -> tuple[EmotionStream, str]:
     rate, encoding = told.get("rate"), told.get("encoding", "f32le")
-    if not isinstance(rate, int) or not 1000 <= rate <= limits.max_rate:
-        raise ValueError(f"rate={rate!r}: give whole Hz, from 1000 to {limits.max_rate}.")
-    if encoding not in ENCODINGS:
-        raise ValueError(f"encoding={encoding!r}: there are {' and '.join(ENCODINGS)}.")
-    window, hop = told.get("window", 2.0), told.get("hop", 0.5)
-    if not all(isinstance(value, int | float) for value in (window, hop)):
-        raise ValueError("window and hop are numbers of seconds.")
+    if type(rate) is not int or not 1000 <= rate <= limits.max_rate:
+        raise ValueError(f"rate={_shown(rate)}: give whole Hz, from 1000 to {limits.max_rate}.")
+    if not isinstance(encoding, str) or encoding not in ENCODINGS:
+        raise ValueError(f"encoding={_shown(encoding)}: there are {' and '.join(ENCODINGS)}.")
+    window, hop = (_seconds(told.get(name, usual)) for name, usual in (("window", 2), ("hop", 0.5)))
     check_windows(window, hop)
     return EmotionStream(predictor, window, hop, rate=rate), encoding
 
 
-async def _receive(socket) -> dict[str, Any]:
-    from starlette.websockets import WebSocketDisconnect
+def _seconds(value: Any) -> float:
+    if type(value) not in (int, float):
+        raise ValueError("window and hop are numbers of seconds.")
+    try:
+        return float(value)
+    except OverflowError:  # JSON's whole numbers have no end
+        return math.inf
 
-    async with asyncio.timeout(IDLE_SECONDS):
-        message = await socket.receive()
+
+def _shown(value: Any) -> str:
+    return ascii(value)[:40]
+
+
+async def _receive(socket: WebSocket) -> dict[str, Any]:
+    message = dict(await socket.receive())
     if message["type"] == "websocket.disconnect":
         raise WebSocketDisconnect(message.get("code", DONE))
     return message
 
 
-def _short(reason: str) -> str:
-    """Return a reason that fits into a closing frame, which has room for 123 bytes."""
-    return reason.encode()[:120].decode("utf-8", "ignore")
+async def _close(socket: WebSocket, code: int, reason: str) -> None:
+    """Close a WebSocket, whose closing frame has room for a reason of 123 bytes."""
+    try:
+        async with asyncio.timeout(1.0):  # one that reads nothing is cut by the server
+            await socket.close(code, reason.encode()[:120].decode("utf-8", "ignore"))
+    except (TimeoutError, RuntimeError, WebSocketDisconnect):
+        pass

@@ -1,9 +1,15 @@
-"""What happens in the processes that decode strangers' audio: one may die, and only it."""
+"""What happens in the processes that decode untrusted audio: one may die, and only it."""
 
+import enum
 import io
+import json
 import os
+import signal
+import socket
+import struct
+import threading
+import traceback
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import sklearn
@@ -11,15 +17,26 @@ from threadpoolctl import threadpool_limits
 
 from sklearn_ser._files import nan_to_none
 from sklearn_ser.audio.decoding import AudioSettings, open_source
-from sklearn_ser.exceptions import AudioError
-from sklearn_ser.inference import load_predictor
+from sklearn_ser.exceptions import AudioError, SerError
+from sklearn_ser.inference import Predictor, load_predictor
 from sklearn_ser.inference.segments import SegmentMerger
 from sklearn_ser.inference.stream import EmotionStream, settings_of
+from sklearn_ser.persistence import ModelFile
 from sklearn_ser.server.limits import Limits
 
-__all__ = ["answer", "start"]
+__all__ = ["REPLY", "REQUEST", "Kind", "run"]
 
-_worker: dict[str, Any] = {}
+REQUEST = struct.Struct("!IQ")  # lengths of a head of JSON and of an upload, which follow
+REPLY = struct.Struct("!BdQ")  # a Kind, the seconds of audio, the length of what follows
+
+
+class Kind(enum.IntEnum):
+    """What a worker's reply is; its text follows."""
+
+    READY = 0
+    ANSWER = 1
+    REFUSED = 2
+    FAILED = 3
 
 
 class Upload(io.BytesIO):
@@ -28,36 +45,122 @@ class Upload(io.BytesIO):
     name = "the file"
 
 
-def start(model: Path, trust: bool, abstain_below: float, limits: Limits) -> None:
-    """Make a process ready: the model loaded, one thread of mathematics, no dumps, no chatter."""
+def run(connection: socket.socket, model: ModelFile, abstain_below: float, limits: Limits) -> None:
+    """Answer uploads that come over a socket, until it is closed.
+
+    Parameters
+    ----------
+    connection : socket
+        Requests and replies are headed by `REQUEST` and `REPLY`.
+    model : ModelFile
+        Which the server has loaded already, so that it is trusted.
+    abstain_below : float
+    limits : Limits
+    """
+    # Ctrl+C and a service manager reach every process of a server: it decides when this one ends.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    threading.Thread(target=_end_with_the_server, daemon=True).start()
+    try:
+        predictor = _prepare(model, abstain_below, limits)
+    except Exception as error:
+        _send(connection, Kind.FAILED, f"{type(error).__name__}: {error}")
+        return
+    _send(connection, Kind.READY, "")
+    while (head := _receive(connection, REQUEST.size)) is not None:
+        n_head, n_data = REQUEST.unpack(head)
+        told, data = _receive(connection, n_head), _receive(connection, n_data)
+        if told is None or data is None:
+            return
+        seconds = 0.0
+        try:
+            found = answer(predictor, limits, data, **json.loads(told))
+            kind, text, seconds = Kind.ANSWER, json.dumps(found, allow_nan=False), found["seconds"]
+        except (SerError, ValueError) as error:
+            kind, text = Kind.REFUSED, str(error)
+        except MemoryError:
+            kind, text = Kind.REFUSED, "the file takes more memory than one may: send less audio."
+        except Exception:
+            kind, text = Kind.FAILED, traceback.format_exc()
+        del data
+        _send(connection, kind, text, seconds)
+
+
+def _prepare(model: ModelFile, abstain_below: float, limits: Limits) -> Predictor:
+    """Load the model, and bound what this process may do from then on."""
+    threadpool_limits(1)
+    # Features are looked at before a classifier sees them: to look again takes a millisecond.
+    sklearn.set_config(assume_finite=True, skip_parameter_validation=True)
+    predictor = load_predictor(model, trust=True, abstain_below=abstain_below)
+    predictor.warm_up()
     try:
         import resource
 
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    except ImportError:  # not on Windows
+        # Not RLIMIT_AS: TensorFlow reserves addresses by the ten gigabytes and never uses them.
+        most = _data_bytes() + limits.worker_memory
+        resource.setrlimit(resource.RLIMIT_DATA, (most, most))
+    except (ImportError, ValueError, OSError):  # Windows has no such limits, others not all of them
         pass
-    threadpool_limits(1)
-    # Features are looked at before a classifier sees them: to look again takes a millisecond.
-    sklearn.set_config(assume_finite=True, skip_parameter_validation=True)
-    _worker["predictor"] = load_predictor(model, trust=trust, abstain_below=abstain_below)
-    _worker["predictor"].warm_up()
-    _worker["limits"] = limits
-    # Decoders write about each bad file there: strangers could fill a log, or a pipe nobody reads.
+    # Decoders write about each bad file there: clients could fill a log, or a pipe nobody reads.
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 2)
     os.close(nowhere)
+    return predictor
 
 
-def ready() -> bool:
-    """Say that this process has started."""
-    return "predictor" in _worker
+def _data_bytes() -> int:
+    """Return how much writable memory this process has mapped."""
+    with open("/proc/self/status", encoding="ascii", errors="replace") as lines:
+        return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmData"))
 
 
-def answer(data: bytes, window: float | None = None, hop: float | None = None) -> dict[str, Any]:
+def _end_with_the_server() -> None:
+    """End this process when the server's has ended, even by kill -9 and whatever is worked on."""
+    import multiprocessing
+
+    server = multiprocessing.parent_process()
+    if server is not None:
+        server.join()
+        os._exit(1)
+
+
+def _receive(connection: socket.socket, n: int) -> bytearray | None:
+    """Return the next `n` bytes, or None where the server has closed the socket."""
+    data = bytearray(n)
+    view, got = memoryview(data), 0
+    while got < n:
+        try:
+            more = connection.recv_into(view[got:])
+        except OSError:
+            return None
+        if not more:
+            return None
+        got += more
+    return data
+
+
+def _send(connection: socket.socket, kind: Kind, text: str, seconds: float = 0.0) -> None:
+    body = text.encode("utf-8", "replace")
+    try:
+        connection.sendall(REPLY.pack(kind, seconds, len(body)) + body)
+    except OSError:  # the server has gone away: the next read says so too
+        return
+
+
+def answer(
+    predictor: Predictor,
+    limits: Limits,
+    data: bytes | bytearray,
+    window: float | None = None,
+    hop: float | None = None,
+) -> dict[str, Any]:
     """Answer an upload.
 
     Parameters
     ----------
+    predictor : Predictor
+    limits : Limits
     data : bytes
         A file of audio.
     window, hop : float, default=None
@@ -73,7 +176,6 @@ def answer(data: bytes, window: float | None = None, hop: float | None = None) -
     AudioError
         If it cannot be decoded, or exceeds the limits.
     """
-    predictor, limits = _worker["predictor"], _worker["limits"]
     loader = predictor.settings
     longest = limits.max_seconds
     if window is None and loader.max_duration is not None:
@@ -86,14 +188,14 @@ def answer(data: bytes, window: float | None = None, hop: float | None = None) -
     (found,) = predictor.iter_predictions([Upload(data)])
     if found.error is not None:
         raise AudioError(found.error)
-    answer = {
+    answered = {
         "seconds": seconds,
         "emotion": found.emotion,
         "confidence": found.confidence,
         "probabilities": dict(zip(predictor.emotions, found.probabilities.tolist(), strict=True)),
         "warning": found.warning,
     }
-    return nan_to_none(answer)
+    return nan_to_none(answered)
 
 
 def _check(file: Upload, settings: AudioSettings, limits: Limits) -> float:
@@ -111,7 +213,9 @@ def _check(file: Upload, settings: AudioSettings, limits: Limits) -> float:
     return promised / rate
 
 
-def _over_time(stream: EmotionStream, data: bytes, settings: AudioSettings) -> dict[str, Any]:
+def _over_time(
+    stream: EmotionStream, data: bytes | bytearray, settings: AudioSettings
+) -> dict[str, Any]:
     merger, windows, segments = SegmentMerger(), [], []
     for events in stream.listen_to(Upload(data), settings):
         for event in events:

@@ -1,10 +1,17 @@
-"""`serve` as strangers meet it: a real server on loopback, with a worker's processes behind it."""
+"""`serve` as untrusted clients meet it: a real server on loopback, with its worker processes."""
 
+import contextlib
 import io
 import itertools
 import json
 import os
+import shutil
 import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -101,7 +108,26 @@ def test_integers_over_the_socket(url, model):
     assert list(event["probabilities"].values()) == expected.tolist()
 
 
-def test_what_else_it_tells(url):
+def test_responses_are_as_documented(url):
+    from sklearn_ser.server.schemas import Health, Prediction, Recording, Refusal
+
+    data = encode(voice(3, 100))
+    Prediction(**post(url, data).json())
+    Prediction(**post(url, encode(np.zeros(SR))).json())
+    assert len(Recording(**post(url, data, window=1).json()).windows) == 9
+    Refusal(**post(url, b"").json())
+    Health(**httpx.get(f"{url}/health").json())
+    described = httpx.get(f"{url}/openapi.json").json()
+    answered = described["paths"]["/card"]["get"]["responses"]["200"]["content"]
+    assert "classes" in answered["application/json"]["example"]
+    schemas = described["components"]["schemas"]
+    assert set(schemas["Prediction"]["properties"]) >= {"emotion", "confidence", "probabilities"}
+    for name in ("Prediction", "Window", "Segment", "Health"):
+        for field in schemas[name]["properties"].values():
+            assert "examples" in field or "items" in field
+
+
+def test_other_endpoints(url):
     assert httpx.get(f"{url}/health").json()["status"] == "ok"
     card = httpx.get(f"{url}/card").json()
     assert card["classes"] == ["angry", "neutral", "sad"]
@@ -201,8 +227,13 @@ def test_hosts_and_origins(url, closed):
 def test_tokens(closed):
     url = closed[0]
     data = encode(voice(0.4, 100))
-    for headers in ({}, {"authorization": "Bearer wrong"}, {"authorization": "Basic s3cret"}):
-        answer = refused(post(url, data, headers=headers), 401, "Authorization: Bearer")
+    for given, words in [
+        (None, "send Authorization: Bearer TOKEN"),
+        ("Basic s3cret", "send Authorization: Bearer TOKEN"),
+        ("Bearer wrong", "The token is wrong"),
+    ]:
+        headers = {} if given is None else {"authorization": given}
+        answer = refused(post(url, data, headers=headers), 401, words)
         assert answer.headers["www-authenticate"] == "Bearer"
     for path in ("/card", "/metrics", "/docs", "/openapi.json"):
         assert httpx.get(url + path).status_code == 401
@@ -210,7 +241,7 @@ def test_tokens(closed):
     assert post(url, data, headers={"authorization": "bearer s3cret"}).json()["emotion"] == "sad"
     for first, words in [
         ({"rate": SR}, "A token is needed"),
-        ({"rate": SR, "token": "x"}, "A token"),
+        ({"rate": SR, "token": "x"}, "The token is wrong"),
     ]:
         assert words in reason(url, json.dumps(first))
     with connect(f"{url.replace('http', 'ws')}/stream") as socket:
@@ -243,6 +274,14 @@ def reason(url, *messages):
         (['{"rate": 16000, "encoding": "mp3"}'], "encoding='mp3'"),
         (['{"rate": 16000, "window": 1e9}'], "give a window of 0.1"),
         (['{"rate": 16000, "window": "x"}'], "numbers of seconds"),
+        (['{"rate": 16000, "window": 1' + 400 * "0" + "}"], "give a window of 0.1"),
+        (['{"rate": 16000, "hop": 1' + 400 * "0" + "}"], "a hop of"),
+        (['{"rate": 1' + 3000 * "0" + "}"], "rate=1000"),
+        (['{"rate": true}'], "rate=True"),
+        (['{"rate": 16000, "encoding": []}'], "encoding=[]"),
+        ([4000 * "["], "recursion"),
+        (['{"rate": 16000, "token": "' + 5000 * "x" + '"}'], "may have 4096 characters"),
+        (['{"rate": 16000}', "begin"], "binary messages"),
         (['{"rate": 16000}', np.full(10, np.nan, "<f4").tobytes()], "NaN"),
     ],
 )
@@ -265,24 +304,486 @@ def test_one_at_a_time(closed):
     assert busy.headers["retry-after"] == "1"
 
 
-def test_a_worker_that_dies_is_replaced(server):
-    url, process = server
-    workers = grandchildren(process.pid)
-    assert workers
-    for pid in workers:
+# Processes
+
+
+@pytest.fixture(scope="module")
+def quick(model):
+    """A server with small limits, of its own: its address and its process."""
+    with small_server(model) as started:
+        yield started
+
+
+@contextlib.contextmanager
+def small_server(model, prepare="", **limits):
+    limits = {
+        "workers": 2,
+        "time_limit": 5.0,
+        "per_client": 40,
+        "head_seconds": 1.0,
+        "idle_seconds": 2.0,
+        "stall_seconds": 1.0,
+        "connections": 20,
+        "connections_per_client": 16,
+        **limits,
+    }
+    program = (
+        f"import socket\n{prepare}\n"
+        "from sklearn_ser.server import Limits\n"
+        "from sklearn_ser.server.app import make_app\n"
+        "from sklearn_ser.server.connections import make_server\n"
+        "listener = socket.create_server(('127.0.0.1', 0))\n"
+        f"limits = Limits(**{limits!r})\n"
+        f"app = make_app({str(model)!r}, trust=True, limits=limits)\n"
+        "say = lambda port: print(port, flush=True)\n"
+        "make_server(app, limits, on_started=say).run([listener])\n"
+    )
+    with tempfile.TemporaryFile("w+") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=log, text=True
+        )
+        process.log = lambda: Path(f"/proc/self/fd/{log.fileno()}").read_text()
+        try:
+            port = process.stdout.readline().strip()
+            assert port, process.log()
+            yield f"http://127.0.0.1:{port}", process
+        finally:
+            process.kill()
+            process.wait(20)
+            process.stdout.close()
+
+
+def children(pid):
+    """The processes that any thread of a process has started."""
+    listed = [
+        task.joinpath("children").read_text().split()
+        for task in Path(f"/proc/{pid}/task").iterdir()
+    ]
+    return [int(child) for each in listed for child in each]
+
+
+def workers_of(pid):
+    return [worker for child in children(pid) for worker in children(child)]
+
+
+def wait_until(true, seconds=30):
+    """Wait for a state that must come; the time is a bound, not a measurement."""
+    for _ in range(int(seconds / 0.05)):
+        if true():
+            return
+        time.sleep(0.05)
+    raise AssertionError("it did not come")
+
+
+def healthy(url):
+    return httpx.get(f"{url}/health").json()["workers"] == 2
+
+
+def test_a_worker_that_dies_is_replaced(quick):
+    url, process = quick
+    wait_until(lambda: healthy(url))
+    killed = workers_of(process.pid)
+    assert len(killed) == 2
+    for pid in killed:
         os.kill(pid, signal.SIGKILL)
-    time.sleep(0.5)
-    data = encode(voice(0.4, 100))
-    assert [post(url, data).status_code for _ in range(4)] == [200] * 4
+    wait_until(lambda: healthy(url))
+    assert post(url, encode(voice(0.4, 100))).status_code == 200
+    assert not set(killed) & set(workers_of(process.pid))
     assert process.poll() is None
 
 
-def grandchildren(pid):
-    def children(of):
-        listed = Path(f"/proc/{of}/task/{of}/children").read_text().split()
-        return [int(child) for child in listed]
+def test_health_fails_while_nothing_can_be_answered(quick):
+    url, process = quick
+    wait_until(lambda: healthy(url))
+    before = open_files(process.pid)
+    (fork_server,) = (child for child in children(process.pid) if children(child))
+    os.kill(fork_server, signal.SIGSTOP)  # so that no worker can follow
+    for pid in children(fork_server):
+        os.kill(pid, signal.SIGKILL)
+    wait_until(lambda: httpx.get(f"{url}/health").status_code == 503)
+    assert httpx.get(f"{url}/health").json()["status"] == "no worker is ready"
+    answer = post(url, encode(voice(0.4, 100)))  # it waits for its turn, and no longer
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
+    os.kill(fork_server, signal.SIGCONT)
+    wait_until(lambda: healthy(url))
+    assert post(url, encode(voice(0.4, 100))).status_code == 200
+    assert open_files(process.pid) <= before + 2
 
-    return [grandchild for child in children(pid) for grandchild in children(child)]
+
+def open_files(pid):
+    return len(os.listdir(f"/proc/{pid}/fd"))
+
+
+def test_every_request_ends_while_workers_are_killed(quick):
+    url, process = quick
+    wait_until(lambda: healthy(url))
+    data = encode(voice(2, 100))
+    stop = threading.Event()
+
+    def kill():
+        for _ in range(25):
+            for pid in workers_of(process.pid)[:1]:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            time.sleep(0.1)
+        stop.set()
+
+    def ask(_):
+        statuses = []
+        while not stop.is_set():
+            statuses.append(post(url, data).status_code)
+        return statuses
+
+    with ThreadPoolExecutor(9) as pool:
+        killing = pool.submit(kill)
+        statuses = [status for each in pool.map(ask, range(8)) for status in each]
+        killing.result()
+    assert set(statuses) <= {200, 503}
+    wait_until(lambda: healthy(url))
+    answers = [post(url, data) for _ in range(4)]
+    assert [answer.status_code for answer in answers] == [200] * 4
+    assert len(workers_of(process.pid)) == 2
+
+
+def test_the_death_of_the_fork_server_costs_nothing(quick):
+    url, process = quick
+    wait_until(lambda: healthy(url))
+    (fork_server,) = (child for child in children(process.pid) if children(child))
+    orphans = children(fork_server)
+    os.kill(fork_server, signal.SIGKILL)
+    assert post(url, encode(voice(0.4, 100))).status_code == 200
+    for pid in orphans:
+        os.kill(pid, signal.SIGKILL)
+    wait_until(lambda: healthy(url) and len(workers_of(process.pid)) == 2)
+    assert post(url, encode(voice(0.4, 100))).status_code == 200
+
+
+@pytest.mark.parametrize("first", ["fork server", "server"])
+def test_no_process_outlives_the_server(model, first):
+    with small_server(model) as (url, process):
+        wait_until(lambda: healthy(url))
+        (fork_server,) = (child for child in children(process.pid) if children(child))
+        everyone = [fork_server, *children(fork_server)]
+        if first == "fork server":
+            os.kill(fork_server, signal.SIGKILL)
+        process.kill()
+        process.wait()
+        wait_until(lambda: not any(map(runs, everyone)))
+
+
+def runs(pid):
+    try:
+        return ") Z" not in Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return False
+
+
+def test_a_server_that_is_told_to_stop_finishes_or_says_so(model):
+    data = encode(voice(40, 100), form="FLAC")
+    with small_server(model) as (url, process), ThreadPoolExecutor(10) as pool:
+        wait_until(lambda: healthy(url))
+        asked = [pool.submit(post, url, data, window=1, hop=0.05) for _ in range(10)]
+        wait_until(lambda: any(answer.done() for answer in asked))
+        process.terminate()
+        answers = [answer.result() for answer in asked]
+        process.wait(20)
+        statuses = {answer.status_code for answer in answers}
+        assert statuses == {200, 503}
+        assert {a.json()["detail"] for a in answers if a.status_code == 503} <= {
+            "The server is stopping."
+        }
+        assert "Traceback" not in process.log()
+
+
+def test_what_a_worker_may_take(quick):
+    url, process = quick
+    wait_until(lambda: healthy(url))
+    for pid in workers_of(process.pid):
+        (line,) = (
+            line
+            for line in Path(f"/proc/{pid}/limits").read_text().splitlines()
+            if line.startswith("Max data size")
+        )
+        assert Limits().worker_memory < int(line.split()[3]) < 2 * Limits().worker_memory
+
+
+def test_a_worker_without_memory_says_so(model):
+    with small_server(model, worker_memory=30_000_000) as (url, _):
+        refused(post(url, encode(voice(300, 100))), 422, "takes more memory")
+        assert post(url, encode(voice(0.4, 100))).status_code == 200
+
+
+# The model and the disk
+
+
+def test_the_model_is_held_whatever_becomes_of_its_folder(model, tmp_path):
+    folder = tmp_path / "run"
+    shutil.copytree(model, folder)
+    data = encode(voice(0.4, 100))
+    with small_server(folder) as (url, process):
+        expected = post(url, data).json()
+        card = httpx.get(f"{url}/card").json()
+        state = lambda: httpx.get(f"{url}/health").json()["model"]  # noqa: E731
+        assert state() == "as loaded"
+        (folder / "pipeline.joblib").write_bytes(b"another model")
+        (folder / "card.json").write_text("{}")
+        wait_until(lambda: state() == "changed")
+        shutil.rmtree(folder)
+        wait_until(lambda: state() == "missing")
+        for pid in workers_of(process.pid):
+            os.kill(pid, signal.SIGKILL)
+        wait_until(lambda: healthy(url))
+        assert post(url, data).json() == expected
+        assert httpx.get(f"{url}/card").json() == card
+        assert httpx.get(f"{url}/health").status_code == 200
+        assert "pipeline.joblib is missing" in process.log()
+
+
+def test_a_full_temporary_folder(model):
+    small_files = "import resource\nresource.setrlimit(resource.RLIMIT_FSIZE, (100000, 100000))"
+    with small_server(model, small_files) as (url, process):
+        for _ in range(3):
+            refused(post(url, bytes(1_500_000)), 507, "no room")
+        assert post(url, encode(voice(0.4, 100))).status_code == 200
+        assert process.log().count("temporary folder") == 1  # and not each time
+
+
+# Connections
+
+
+def talk(url, data, wait=20):
+    """Send raw bytes, and return what comes back until the server closes."""
+    host, port = url.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port)), wait) as connection:
+        connection.sendall(data)
+        received = b""
+        while more := connection.recv(65536):
+            received += more
+        return received.decode("latin-1")
+
+
+@pytest.mark.parametrize(
+    ("lines", "status"),
+    [
+        ("POST /predict HTTP/1.1\r\nHost: {}\r\nContent-Length: 4\r\n"
+         "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400),
+        ("GET /card HTTP/1.1\r\nHost: {}\r\nContent-Length: 0\r\n"
+         "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400),
+        ("GET /card HTTP/1.1\r\nHost: {}\r\nHost: {}\r\n\r\n", 400),
+        ("GET /card HTTP/1.1\r\nHost: {}\r\nX: " + 100_000 * "x" + "\r\n\r\n", 431),
+        ("GET /card HTTP/1.1\r\nHost: {}\r\n" + 20_000 * "X: y\r\n" + "\r\n", 431),
+        ("nonsense\r\n\r\n", 400),
+    ],
+)  # fmt: skip
+def test_requests_that_are_refused_end_the_connection(url, lines, status):
+    answer = talk(url, lines.replace("{}", url.removeprefix("http://")).encode())
+    assert answer.startswith(f"HTTP/1.1 {status} ")
+    assert answer.count("HTTP/1.1") == 1
+    assert "connection: close" in answer
+    assert "x-content-type-options: nosniff" in answer
+
+
+@pytest.mark.parametrize("origin", ["http://[", "http://[::1", "//", "\u00fc", "http://]["])
+def test_origins_that_are_no_addresses(url, origin):
+    headers = [(b"origin", origin.encode())]
+    answer = refused(httpx.get(f"{url}/card", headers=headers), 403, "--allow-origin")
+    assert answer.headers["x-content-type-options"] == "nosniff"
+
+
+def test_a_fault_of_the_server_is_a_sentence(model):
+    broken = (
+        "from sklearn_ser.server import app\n"
+        "def health(self): raise RuntimeError('a\\nsecret\\x1b')\n"
+        "app.Service.health = health"
+    )
+    with small_server(model, broken) as (url, process):
+        for _ in range(3):
+            answer = refused(httpx.get(f"{url}/health"), 500, "Something went wrong")
+            assert answer.headers["x-content-type-options"] == "nosniff"
+        log = process.log()
+        assert log.count("Traceback") == 1
+        assert "\\x1b" in log
+        assert "\nsecret" not in log
+
+
+def test_silent_connections_are_closed(quick):
+    url, _ = quick
+    host = url.removeprefix("http://")
+    assert talk(url, b"") == ""
+    assert talk(url, f"GET /card HTTP/1.1\r\nHost: {host}\r\nX-".encode()) == ""
+    # After a response as well, and whatever of the next request has come.
+    whole = f"GET /health HTTP/1.1\r\nHost: {host}\r\n\r\n"
+    assert talk(url, (whole + "GET").encode()).count("HTTP/1.1 200") == 1
+
+
+def test_too_many_connections_cost_nobody_else_anything(quick):
+    url, process = quick
+    host, port = url.removeprefix("http://").split(":")
+    before = open_files(process.pid)
+    held = []
+    try:
+        for address in ("127.0.0.2", "127.0.0.3"):
+            for _ in range(20):
+                held.append(socket.create_connection((host, int(port)), 20, (address, 0)))
+        assert httpx.get(f"{url}/health").status_code == 200
+        assert open_files(process.pid) <= before + 22
+        held[19].settimeout(20)
+        assert held[19].recv(100).startswith(b"HTTP/1.1 503")  # more than one address may have
+    finally:
+        for one in held:
+            one.close()
+    assert process.log().count("Connections are refused") == 1
+
+
+def test_without_files_to_open_the_log_stays_short(model):
+    few = "import resource\nresource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))"
+    with small_server(model, few, connections=1000, connections_per_client=1000) as (url, process):
+        host, port = url.removeprefix("http://").split(":")
+        held = [socket.create_connection((host, int(port)), 20) for _ in range(100)]
+        wait_until(lambda: httpx.get(f"{url}/health").status_code == 200)
+        for one in held:
+            one.close()
+        assert len(process.log().splitlines()) < 20
+
+
+def test_a_client_that_reads_nothing_is_cut(quick):
+    url, process = quick
+    host, port = url.removeprefix("http://").split(":")
+    with socket.socket() as deaf:
+        deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        deaf.connect((host, int(port)))
+        asked = f"GET /docs/swagger-ui-bundle.js HTTP/1.1\r\nHost: {host}:{port}\r\n\r\n"
+        deaf.sendall(8 * asked.encode())
+        mine = deaf.getsockname()[1]
+        established = lambda: peers(process.pid, mine)  # noqa: E731
+        wait_until(established)
+        wait_until(lambda: not established())
+
+
+def peers(pid, port):
+    """Whether a process has a connection to a port."""
+    inodes = {os.readlink(f"/proc/{pid}/fd/{fd}") for fd in os.listdir(f"/proc/{pid}/fd")}
+    for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
+        _, _, remote, *rest = line.split()
+        if int(remote.split(":")[1], 16) == port and f"socket:[{rest[6]}]" in inodes:
+            return True
+    return False
+
+
+# Forms
+
+
+def test_a_file_in_the_place_of_a_number(url):
+    whole = encode(voice(0.4, 100))
+    answer = httpx.post(f"{url}/predict", files={"file": ("x", whole), "window": ("w", b"2")})
+    assert refused(answer, 422, "window: give a number of seconds.").text.count("UploadFile") == 0
+    answer = httpx.post(f"{url}/predict", files={"file": ("x", whole)}, data={"hop": "soon"})
+    refused(answer, 422, "hop: give a number of seconds.")
+    answer = httpx.post(f"{url}/predict", data={"file": "text", "window": "x"})
+    refused(answer, 422, "curl -F file=@clip.wav")
+
+
+def test_forms_with_too_many_parts(url):
+    part = '--x\r\nContent-Disposition: form-data; name="a{}"{}\r\n\r\n\r\n'
+    kind = {"content-type": "multipart/form-data; boundary=x"}
+    for file in ("", '; filename="b"'):
+        form = "".join(part.format(i, file) for i in range(500)) + "--x--\r\n"
+        answer = httpx.post(f"{url}/predict", content=form, headers=kind)
+        refused(answer, 400, "Too many")
+    head = part.format(1, "").replace("\r\n\r\n\r\n", "\r\nX: " + 100_000 * "y" + "\r\n\r\n")
+    refused(httpx.post(f"{url}/predict", content=head, headers=kind), 400, "")
+    big = part.format(1, "").removesuffix("\r\n") + 100_000 * "y" + "\r\n--x--\r\n"
+    refused(httpx.post(f"{url}/predict", content=big, headers=kind), 400, "maximum size")
+
+
+# WebSockets
+
+
+def test_the_token_comes_before_a_place(closed):
+    url = closed[0].replace("http", "ws") + "/stream"
+    with contextlib.ExitStack() as stack:
+        silent = [stack.enter_context(connect(url)) for _ in range(20)]
+        assert len(silent) == 20
+        owner = stack.enter_context(connect(url))
+        owner.send(json.dumps({"rate": SR, "token": "s3cret"}))
+        assert json.loads(owner.recv())["type"] == "ready"
+
+
+def test_places_are_limited_by_address(quick):
+    url = quick[0].replace("http", "ws") + "/stream"
+    with contextlib.ExitStack() as stack:
+        for _ in range(Limits().streams_per_client):
+            socket_ = stack.enter_context(connect(url))
+            socket_.send('{"rate": 16000}')
+            assert json.loads(socket_.recv())["type"] == "ready"
+        assert "Too many streams" in reason(quick[0], '{"rate": 16000}')
+    wait_until(lambda: "sklearn_ser_streams 0.0" in httpx.get(f"{quick[0]}/metrics").text)
+
+
+def test_a_silent_socket_loses_its_place(quick):
+    url = quick[0]
+    assert "for too long" in reason(url)
+    assert "for too long" in reason(url, '{"rate": 16000}')
+    # What trickles in is not a stream either.
+    from websockets.exceptions import ConnectionClosed
+
+    def trickle(socket_):
+        while True:
+            socket_.send(b"\0\0")
+            time.sleep(0.1)
+
+    with connect(url.replace("http", "ws") + "/stream") as socket_:
+        socket_.send('{"rate": 16000}')
+        with pytest.raises(ConnectionClosed):
+            trickle(socket_)
+
+
+def test_a_socket_that_reads_nothing_loses_its_place(quick):
+    url = quick[0]
+    host, port = url.removeprefix("http://").split(":")
+    streams = lambda n: f"sklearn_ser_streams {n}" in httpx.get(f"{url}/metrics").text  # noqa: E731
+    with socket.socket() as deaf:
+        deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        deaf.connect((host, int(port)))
+        deaf.sendall(
+            f"GET /stream HTTP/1.1\r\nHost: {host}:{port}\r\nUpgrade: websocket\r\n"
+            "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+            "Sec-WebSocket-Key: MDEyMzQ1Njc4OWFiY2RlZg==\r\n\r\n".encode()
+        )
+        assert b" 101 " in deaf.recv(4096)
+        deaf.sendall(frame(1, b'{"rate": 1000, "window": 0.1, "hop": 0.05}'))
+        wait_until(lambda: streams(1.0))
+        deaf.settimeout(0.2)
+        with contextlib.suppress(OSError):
+            for _ in range(200):
+                deaf.sendall(frame(2, bytes(4 * 1000)))
+        wait_until(lambda: streams(0.0))
+
+
+def frame(kind, data):
+    """A masked frame of a WebSocket; a mask of zeros changes nothing."""
+    return bytes([0x80 | kind, 0x80 | 126]) + len(data).to_bytes(2, "big") + bytes(4) + data
+
+
+def test_how_much_audio_a_message_may_hold(url):
+    ready = '{"rate": 1000}'
+    assert "at most 30 seconds" in reason(url, ready, bytes(4 * 30_001))
+
+
+def test_the_clock_holds_a_stream_back(quick):
+    """More than half a minute ahead it waits, and others are answered meanwhile."""
+    url = quick[0].replace("http", "ws") + "/stream"
+    with connect(url) as eager, connect(url) as other:
+        for socket_ in (eager, other):
+            socket_.send('{"rate": 1000, "window": 1, "hop": 1}')
+            assert json.loads(socket_.recv())["type"] == "ready"
+        for _ in range(2):
+            eager.send(bytes(4 * 30_000))
+        for _ in range(30):
+            assert json.loads(eager.recv(20))["type"] == "event"
+        other.send(bytes(4 * 1000))
+        other.send("end")
+        assert [json.loads(message)["type"] for message in other][-1] == "end"
 
 
 def test_the_gate_counts():
@@ -309,5 +810,20 @@ def test_little_helpers():
 
 def test_the_command(model, tmp_path, monkeypatch):
     monkeypatch.setenv("SKLEARN_SER_CONFIG", str(tmp_path / "somebody"))
-    assert "add --trust" in run("serve", model, code=2)[1]
+    assert "add --trust" in run("serve", model, "--port", 0, code=2)[1]
     run("serve", model, "--per-client", 0, code=2)
+    assert "FAX" in run("serve", model, "--formats", "wav,fax", code=2)[1]
+
+
+def test_a_port_that_is_taken(model):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        said = run("serve", model, "--port", port, code=2)[1]
+    assert said == (
+        f"Error: Port {port} of 127.0.0.1 is in use by another program: give another --port, or 0 "
+        "for any that is free.\n"
+    )
+    assert (
+        "cannot listen on nowhere.invalid"
+        in run("serve", model, "--host", "nowhere.invalid", code=2)[1]
+    )
