@@ -140,17 +140,18 @@ def draw_reliability(calibration: Mapping[str, Any]) -> Chart:
             shares.bar(low[few], accuracy[few], width[few], align="edge", edgecolor=edge,
                        label=label, **style)  # fmt: skip
     shares.plot([0, 1], [0, 1], color=INK, linestyle="--", linewidth=1, label="ideal")
-    shares.set(ylabel="share right", ylim=(0, 1.02), xticklabels=[])
+    shares.set(ylabel="share right", ylim=(0, 1.02), xticklabels=[], yticks=[0, 0.5, 1])
     shares.legend(loc="upper left", fontsize=8)
     counts.bar(low, n, width, align="edge", color=SECOND, edgecolor=FAINT)
-    counts.set(xlabel="confidence", ylabel="clips")
+    counts.set(xlabel="confidence", ylabel="clips", yticks=[0, n.max()])
     alt = (
         f"Reliability diagram: confidence {calibration['confidence']:.0%} on average, expected "
         f"calibration error {calibration['ece']:.3f} over {calibration['n_bins']} bins. "
-        f"{int((n < FEW_CLIPS).sum())} of {len(n)} bars stand for fewer than {FEW_CLIPS} clips; "
-        f"most clips ({n.max()} of {n.sum()}) have a confidence between {low[n.argmax()]:.2f} and "
+        f"Most clips ({n.max()} of {n.sum()}) have a confidence between {low[n.argmax()]:.2f} and "
         f"{(low + width)[n.argmax()]:.2f}."
     )
+    if n_few := int((n < FEW_CLIPS).sum()):
+        alt += f" {n_few} of {len(n)} bars stand for fewer than {FEW_CLIPS} clips."
     return _finish(figure, "reliability", "Reliability", alt)
 
 
@@ -247,7 +248,7 @@ def _start(*, rows: Sequence[float] = (1,), **axes_settings: Any) -> tuple[Any, 
     figure = Figure(figsize=SIZE)
     figure.subplots_adjust(**MARGINS)
     figure.patch.set_alpha(0)
-    axes = figure.subplots(len(rows), gridspec_kw={"height_ratios": rows})
+    axes = figure.subplots(len(rows), gridspec_kw={"height_ratios": rows, "hspace": 0.25})
     for one in np.ravel(axes):
         one.patch.set_alpha(0)
         one.set(**axes_settings)

@@ -280,6 +280,9 @@ def test_in_a_browser(spoken_run, tmp_path):
             assert [url for url in asked if not url.startswith(("file:", "data:"))] == []
             assert tab.evaluate("document.documentElement.scrollWidth") <= width
             assert tab.evaluate(LEAST_CONTRAST) >= 4.5
+            assert tab.evaluate(
+                "[...document.querySelectorAll('.scroll')].every(e => e.scrollWidth <= innerWidth)"
+            )
             tab.keyboard.press("Tab")
             assert tab.evaluate("getComputedStyle(document.activeElement).outlineWidth") == "3px"
             tab.screenshot(path=screenshots / f"{name}.png", full_page=True)
@@ -490,7 +493,7 @@ def test_bars_of_few_clips_are_marked_and_their_clips_counted():
     about = {"ece": 0.1, "n_bins": 10, "confidence": 0.9, "bins": [row(0.3, 1), row(0.9, 557)]}
     chart = draw_reliability(about)
     assert "1 of 2 bars stand for fewer than 10 clips" in chart.alt
-    assert "most clips (557 of 558) have a confidence between 0.90 and 1.00" in chart.alt
+    assert "Most clips (557 of 558) have a confidence between 0.90 and 1.00" in chart.alt
     assert "fewer than 10 clips" in chart.svg
     assert "fewer than 10 clips" not in draw_reliability(about | {"bins": [row(0.9, 557)]}).svg
 
