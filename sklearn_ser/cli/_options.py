@@ -111,7 +111,7 @@ AbstainOption = Annotated[
     float,
     typer.Option(
         "--abstain-below",
-        help="Answer unsure where the greatest probability is below this.",
+        help="Predict unsure where the greatest probability is below this.",
         metavar="P",
         min=0,
         max=1,
@@ -131,8 +131,8 @@ SilenceOption = Annotated[
 VadOption = Annotated[
     str,
     typer.Option(
-        help="How speech is told from silence: energy, or webrtc (extra vad), which tells it from "
-        "noises too."
+        help="How speech is distinguished from silence: energy, or webrtc (extra vad), which also "
+        "distinguishes it from some noises."
     ),
 ]
 ModelArgument = Annotated[
@@ -156,8 +156,8 @@ CalibrateOption = Annotated[
     bool,
     typer.Option(
         "--calibrate",
-        help="Find on the validation set how sure the answers may be (temperature scaling). No "
-        "answer changes.",
+        help="Calibrate the probabilities on the validation set (temperature scaling). No "
+        "prediction changes.",
     ),
 ]
 NormalizeSpeakersOption = Annotated[

@@ -22,7 +22,7 @@ N_RESAMPLES = 2000
 
 
 def interval_units(speakers: ArrayLike | None, n_clips: int) -> tuple[str, np.ndarray]:
-    """Say what is drawn anew, speakers or clips, and which of them each clip belongs to.
+    """Return what is resampled, speakers or clips, and which of them each clip belongs to.
 
     Parameters
     ----------
@@ -137,8 +137,8 @@ def _describe(level: float, units: str, n_units: int, exact: list[str]) -> str:
     about = f"{level:.0%} bootstrap intervals over {n_units} {units}"
     if units == "clips":
         about += (
-            f" (fewer than {ENOUGH_SPEAKERS} speakers are tested, so they tell nothing of how new "
-            "speakers differ)"
+            f" (fewer than {ENOUGH_SPEAKERS} speakers are tested, so they say nothing about unseen "
+            "speakers)"
         )
     if exact:
         about += "; exact ones (Clopper and Pearson) where all clips are right or all are wrong"

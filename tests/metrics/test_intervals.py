@@ -7,7 +7,7 @@ from sklearn_ser.metrics import bootstrap_scores, score
 from sklearn_ser.metrics.intervals import ENOUGH_SPEAKERS
 
 
-def answers(n=300, n_speakers=12, seed=0):
+def some_predictions(n=300, n_speakers=12, seed=0):
     """Truth, and predictions of which speakers get very unequal shares right."""
     rng = np.random.default_rng(seed)
     truth = rng.choice(["angry", "happy", "sad"], size=n, p=[0.5, 0.3, 0.2])
@@ -25,8 +25,8 @@ def answers(n=300, n_speakers=12, seed=0):
         ("macro_f1", lambda y, p: f1_score(y, p, average="macro")),
     ],
 )
-def test_clips_drawn_anew_are_scipys_bootstrap(name, metric):
-    truth, predicted, _ = answers()
+def test_clip_bootstrap_agrees_with_scipy(name, metric):
+    truth, predicted, _ = some_predictions()
     found = bootstrap_scores(truth, predicted)
     theirs = bootstrap(
         (np.arange(len(truth)),),
@@ -37,8 +37,8 @@ def test_clips_drawn_anew_are_scipys_bootstrap(name, metric):
     assert found["interval"]["resampled"] == "clips"
 
 
-def test_speakers_drawn_anew_are_scipys_bootstrap():
-    truth, predicted, speakers = answers()
+def test_speaker_bootstrap_agrees_with_scipy():
+    truth, predicted, speakers = some_predictions()
     rows_of = [np.flatnonzero(speakers == s) for s in np.unique(speakers)]
 
     def uar(drawn):
@@ -57,19 +57,19 @@ def test_speakers_drawn_anew_are_scipys_bootstrap():
     assert found["uar_interval"][1] - found["uar_interval"][0] > 1.3 * (high - low)
 
 
-def test_few_or_unknown_speakers_mean_clips():
-    truth, predicted, speakers = answers(n_speakers=ENOUGH_SPEAKERS - 1)
+def test_clips_are_resampled_for_few_or_unknown_speakers():
+    truth, predicted, speakers = some_predictions(n_speakers=ENOUGH_SPEAKERS - 1)
     few = bootstrap_scores(truth, predicted, speakers)
     assert (few["interval"]["resampled"], few["interval"]["n"]) == ("clips", 300)
-    assert "nothing of how new speakers differ" in few["interval"]["about"]
-    truth, predicted, speakers = answers()
+    assert "nothing about unseen speakers" in few["interval"]["about"]
+    truth, predicted, speakers = some_predictions()
     some = speakers.astype(object)
     some[3] = None
     assert bootstrap_scores(truth, predicted, some)["interval"]["resampled"] == "clips"
 
 
 def test_same_seed_same_intervals_around_the_score():
-    truth, predicted, speakers = answers()
+    truth, predicted, speakers = some_predictions()
     first, again, other = (bootstrap_scores(truth, predicted, speakers, seed=s) for s in (1, 1, 2))
     assert first == again
     assert first != other
@@ -97,7 +97,7 @@ def test_all_or_none_right_is_clopper_and_pearson(n):
 
 
 def test_speakers_without_a_mistake_count_once_each():
-    truth, _, speakers = answers()
+    truth, _, speakers = some_predictions()
     found = bootstrap_scores(truth, truth, speakers)
     assert found["accuracy_interval"] == pytest.approx(tuple(binomtest(12, 12).proportion_ci()))
     assert found["uar_interval"] == found["accuracy_interval"]

@@ -15,16 +15,11 @@ import numpy as np
 import pandas as pd
 import pytest
 import soundfile
-from sklearn.calibration import calibration_curve
 from sklearn.metrics import confusion_matrix, recall_score
 
 from sklearn_ser import make_pipeline
 from sklearn_ser.metrics import (
-    feature_groups,
-    importance_by_group,
-    pool_importance,
     score,
-    score_by_group,
     score_calibration,
     score_coverage,
 )
@@ -101,7 +96,7 @@ def page(spoken_run):
     return Page((spoken_run[0] / "report.html").read_text(encoding="utf-8"))
 
 
-def test_every_part_is_on_the_page(page, spoken_run):
+def test_sections(page, spoken_run):
     ids = [attributes["id"] for tag, attributes in page.tags if tag == "h2"]
     assert ids == SECTIONS
     assert page.text.count("the classifier gets it") == 1
@@ -112,7 +107,7 @@ def test_every_part_is_on_the_page(page, spoken_run):
     assert all(a["src"].startswith("data:audio/flac;base64,") for a in sounds)
 
 
-def test_it_needs_nothing_else_and_betrays_no_folder(spoken_run):
+def test_self_contained_and_no_local_paths(spoken_run):
     text = (spoken_run[0] / "report.html").read_text(encoding="utf-8")
     bare = re.sub(r"data:[a-z/]+;base64,[A-Za-z0-9+/=\s]*", "", text)
     assert not re.findall(r"(?:src|href)=\"(?!#)[^\"]+\"", bare.replace('src=""', ""))
@@ -123,7 +118,7 @@ def test_it_needs_nothing_else_and_betrays_no_folder(spoken_run):
     assert len(text) < 1_000_000
 
 
-def test_it_can_be_read_aloud(page):
+def test_accessibility(page):
     tags = page.tags
     assert ("html", {"lang": "en"}) in tags
     levels = [int(tag[1]) for tag, _ in tags if re.fullmatch(r"h\d", tag)]
@@ -139,7 +134,7 @@ def test_it_can_be_read_aloud(page):
     assert "user-scalable" not in str(tags)
 
 
-def test_what_is_on_the_page_is_what_is_in_the_files(page, spoken_run):
+def test_page_agrees_with_metrics_and_predictions(page, spoken_run):
     folder, metrics = spoken_run
     table = pd.read_csv(folder / "predictions.csv")
     again = score(table["truth"], table["prediction"])
@@ -164,13 +159,13 @@ def test_what_is_on_the_page_is_what_is_in_the_files(page, spoken_run):
     assert verdict(metrics) in page.text
 
 
-def test_the_figures_are_files_too(spoken_run):
+def test_figure_files(spoken_run):
     names = sorted(path.name for path in (spoken_run[0] / "figures").iterdir())
     assert names == ["confusion_matrix.png", "coverage.svg", "durations.svg", "reliability.svg"]
     assert "var(--" not in (spoken_run[0] / "figures" / "coverage.svg").read_text()
 
 
-def test_a_clip_that_went_away_costs_its_picture_alone(spoken_run, tmp_path):
+def test_clip_reader_of_missing_and_long_clips(spoken_run, tmp_path):
     read = clip_reader(make_pipeline("svm"))
     assert read(str(tmp_path / "gone.wav")) is None
     (tmp_path / "long.wav").write_bytes(b"")
@@ -179,7 +174,7 @@ def test_a_clip_that_went_away_costs_its_picture_alone(spoken_run, tmp_path):
     assert (len(clip.y), clip.cut) == (4 * SR, True)
 
 
-def test_intervals_and_audit_are_shown_where_they_are(spoken_run, tmp_path):
+def test_intervals_notes_and_audit(spoken_run, tmp_path):
     folder, metrics = spoken_run
     card = json.loads((folder / "card.json").read_text())
     metrics = metrics | {
@@ -205,7 +200,7 @@ def test_intervals_and_audit_are_shown_where_they_are(spoken_run, tmp_path):
     assert "audit" in [a["id"] for tag, a in page.tags if tag == "h2"]
 
 
-def test_page_json_csv_and_terminal_agree_and_come_again(spoken_run, tmp_path):
+def test_page_json_csv_and_terminal_agree_and_are_reproducible(spoken_run, tmp_path):
     """Two runs of one seed in two processes, each with its own order of sets and dicts."""
     said, pages, documents, tables = [], [], [], []
     for name in ("a", "b"):
@@ -318,142 +313,7 @@ LEAST_CONTRAST = """() => {
 }"""
 
 
-# What is measured for it
-
-
-def some_answers(n=400, seed=0):
-    rng = np.random.default_rng(seed)
-    probabilities = rng.dirichlet([0.4, 0.4, 0.4], size=n)
-    truth = np.array([rng.choice(3, p=row**0.6 / (row**0.6).sum()) for row in probabilities])
-    return np.array(list("abc"))[truth], probabilities
-
-
-def test_calibration_is_scikit_learns_curve():
-    truth, probabilities = some_answers()
-    found = score_calibration(truth, probabilities, list("abc"), n_bins=10)
-    confidence = probabilities.max(axis=1)
-    right = np.array(list("abc"))[probabilities.argmax(axis=1)] == truth
-    share, sure = calibration_curve(right, confidence, n_bins=10)
-    np.testing.assert_allclose([row["accuracy"] for row in found["bins"]], share)
-    np.testing.assert_allclose([row["confidence"] for row in found["bins"]], sure)
-    counts = np.histogram(confidence, 10, (0, 1))[0]
-    by_hand = np.sum(counts[counts > 0] * np.abs(share - sure)) / len(truth)
-    assert found["ece"] == pytest.approx(by_hand)
-    assert found["ece"] > 0.05  # these answers are too sure
-
-
-def test_sure_and_right_is_no_error():
-    assert score_calibration(["a", "b"], np.eye(2), ["a", "b"])["ece"] == 0
-    assert score_calibration(["b", "a"], np.eye(2), ["a", "b"])["ece"] == 1
-
-
-def test_coverage_counts_what_is_answered():
-    truth, probabilities = some_answers()
-    rows = score_coverage(truth, probabilities, list("abc"))
-    assert rows[0] == {
-        "abstain_below": 0.0,
-        "n_answered": 400,
-        "coverage": 1.0,
-        "accuracy": score(truth, np.array(list("abc"))[probabilities.argmax(axis=1)])["accuracy"],
-    }
-    for row in rows:
-        answered = probabilities.max(axis=1) >= row["abstain_below"]
-        assert row["n_answered"] == answered.sum()
-    assert score_coverage(["a"], [[0.6, 0.4]], ["a", "b"], [0.7])[0]["accuracy"] is None
-
-
-def test_importance_finds_the_features_that_tell():
-    from sklearn.linear_model import LogisticRegression
-
-    rng = np.random.default_rng(0)
-    X = rng.normal(size=(400, 6))
-    y = np.where(X[:, 1] + X[:, 2] > 0, "a", "b")
-    clf = LogisticRegression().fit(X, y)
-    groups = {"noise": np.array([0, 3]), "signal": np.array([1, 2]), "more": np.array([4, 5])}
-    found = importance_by_group(clf, X, y, groups)
-    assert next(group["name"] for group in found["groups"]) == "signal"
-    assert found["groups"][0]["mean"] > 0.4
-    assert all(abs(group["mean"]) < 0.05 for group in found["groups"][1:])
-    assert found["n_clips"] == 300
-    assert found == importance_by_group(clf, X, y, groups)
-
-
-def test_importance_over_folds_is_the_mean_weighted_by_clips():
-    def fold(n, uar, **means):
-        groups = [{"name": k, "n_features": 1, "mean": v, "sd": 0.1} for k, v in means.items()]
-        return {"n_clips": n, "n_repeats": 5, "uar": uar, "groups": groups}
-
-    pooled = pool_importance([fold(30, 0.5, a=0.1, b=0.3), fold(10, 0.9, b=0.3, a=0.5)])
-    assert [group["name"] for group in pooled["groups"]] == ["b", "a"]
-    assert pooled["groups"][1]["mean"] == pytest.approx(0.2)
-    assert pooled["groups"][1]["sd"] == pytest.approx(0.2)
-    assert (pooled["n_clips"], pooled["n_folds"]) == (40, 2)
-    assert pooled["uar"] == pytest.approx(0.6)
-    assert pool_importance([fold(30, 0.5, a=0.1)])["groups"][0]["sd"] == 0.1
-
-
-def test_importance_exchanges_a_group_as_one():
-    """Two columns that are equal in every clip stay equal when they are exchanged."""
-    seen = []
-
-    class Watcher:
-        def predict(self, X):
-            seen.append(bool((X[:, 0] == X[:, 1]).all()))
-            return np.array(["a", "b"] * (len(X) // 2))
-
-    X = np.repeat(np.random.default_rng(0).normal(size=(20, 1)), 2, axis=1)
-    importance_by_group(Watcher(), X, ["a", "b"] * 10, {"both": np.array([0, 1])})
-    assert all(seen)
-
-
-@pytest.mark.parametrize(
-    ("features", "groups"),
-    [
-        ("mfcc,chroma,mel,contrast", {"mfcc": 40, "chroma": 12, "mel": 128, "contrast": 7}),
-        ("frames", {"mfcc": 40, "chroma": 12, "contrast": 7}),
-        ("logmel", 6),
-        ("contrast", 6),
-        ("correlations", 6),
-        ("loudness", 4),
-    ],
-)
-def test_groups_of_features(features, groups):
-    clf = "cnn" if features in ("frames", "logmel") else "svm"
-    found = feature_groups(make_pipeline(clf, features))
-    columns = np.sort(np.concatenate(list(found.values())))
-    assert columns.tolist() == list(range(len(columns)))
-    if isinstance(groups, dict):
-        assert {name: len(columns) for name, columns in found.items()} == groups
-    else:
-        assert len(found) == groups
-
-
-def test_groups_of_people():
-    table = pd.DataFrame({"speaker": list("xxyyz"), "sex": ["male", None, "male", "male", "male"]})
-    found = score_by_group(table, list("ababa"), list("abaaa"))
-    assert [g["name"] for g in found["speaker"]["groups"]] == ["y", "x", "z"]
-    assert found["speaker"]["spread"] == 0.5
-    assert found["sex"] is None
-
-
-def test_groups_score_as_everybody_does():
-    rng = np.random.default_rng(0)
-    speakers, truth, predicted = (
-        rng.choice(list(letters), 300) for letters in ("xyz", "abc", "abc")
-    )
-    found = score_by_group(pd.DataFrame({"speaker": speakers}), truth, predicted)["speaker"]
-    for group in found["groups"]:
-        own = speakers == group["name"]
-        scores = score(truth[own], predicted[own])
-        assert group["n_clips"] == own.sum()
-        assert group["accuracy"] == pytest.approx(scores["accuracy"])
-        assert group["uar"] == pytest.approx(scores["uar"])
-    uars = [group["uar"] for group in found["groups"]]
-    assert uars == sorted(uars)
-    assert found["sd"] == pytest.approx(np.std(uars))
-
-
-def test_ten_thousand_speakers_are_folded_away(spoken_run, tmp_path):
+def test_many_speakers_are_collapsed(spoken_run, tmp_path):
     folder, metrics = spoken_run
     many = [{"name": f"s{i}", "n_clips": 1, "accuracy": 1.0, "uar": 1.0} for i in range(10_000)]
     metrics = metrics | {"by_speaker": {"groups": many, "spread": 0.0, "sd": 0.0}}
@@ -463,7 +323,7 @@ def test_ten_thousand_speakers_are_folded_away(spoken_run, tmp_path):
     assert text.index("<details><summary>All 10000") < text.index(">s9999<")
 
 
-def test_examples_differ_in_emotion_alone_where_they_can():
+def test_examples_share_speaker_and_text():
     table = pd.DataFrame(
         [
             *[("a", "t1", e) for e in ("sad", "calm")],
@@ -486,7 +346,7 @@ def test_examples_of_many_emotions_are_the_twenty_most_frequent():
     assert "20 with the most clips" in choose_examples.__doc__
 
 
-def test_bars_of_few_clips_are_marked_and_their_clips_counted():
+def test_reliability_marks_bars_of_few_clips():
     def row(low, n):
         return {"low": low, "high": low + 0.1, "n": n, "confidence": low, "accuracy": 0.5}
 
@@ -498,7 +358,7 @@ def test_bars_of_few_clips_are_marked_and_their_clips_counted():
     assert "fewer than 10 clips" not in draw_reliability(about | {"bins": [row(0.9, 557)]}).svg
 
 
-def test_mistakes_in_order():
+def test_mistakes_by_confidence():
     table = pd.DataFrame(
         {"path": list("xyz"), "truth": list("abb"), "prediction": list("bba"),
          "p_a": [0.4, 0.1, 0.9], "p_b": [0.6, 0.9, 0.1]}
@@ -517,7 +377,7 @@ def test_mistakes_in_order():
         (voice(0.5, sr=96000), 96000),
     ],
 )
-def test_odd_clips_are_drawn_and_played(y, sr):
+def test_charts_and_sounds_of_odd_clips(y, sr):
     clip = ExampleClip(y, sr, cut=False)
     chart = draw_clip(clip, "odd", 'a "quoted" <emotion>', longest=2.0)
     assert "&quot;quoted&quot; &lt;emotion>" in chart.on_page()
@@ -527,7 +387,7 @@ def test_odd_clips_are_drawn_and_played(y, sr):
     assert info.duration == pytest.approx(len(y) / sr, abs=1e-3)
 
 
-def test_one_endless_clip_does_not_hide_the_others():
+def test_durations_without_outliers():
     chart = draw_durations([*np.linspace(1, 3, 400), 3600.0])
     assert "1 longer than" in chart.alt
     assert "to 3600.00 s" in chart.alt

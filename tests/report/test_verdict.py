@@ -15,6 +15,7 @@ from sklearn_ser.report.verdict import (
     describe_calibration,
     describe_guessing,
     describe_run,
+    headline,
     order_splits,
     verdict,
 )
@@ -89,6 +90,45 @@ def test_calibration_is_judged_by_its_error(after, words):
 def test_unseen_speakers_come_first():
     splits = ["random", "speaker", "text", "speaker+text", "random"]
     assert order_splits(splits) == ["speaker", "speaker+text", "random", "text"]
+
+
+def row(clf, split, uar, width=0.05, **more):
+    interval = [uar - width, uar + width]
+    return {"clf": clf, "split": split, "uar": uar, "uar_interval": interval} | {
+        "chance": {"uar": 0.25}, "transductive": False, **more
+    }  # fmt: skip
+
+
+def pair(better, worse, within_noise):
+    return {"better": better, "worse": worse, "within_noise": within_noise}
+
+
+def test_headline_leads_with_unseen_speakers():
+    rows = [row("svm", "random", 0.9), row("rf", "random", 0.8)]
+    rows += [row("svm", "speaker", 0.4), row("rf", "speaker", 0.6)]
+    tests = {"random": [pair("svm", "rf", False)], "speaker": [pair("rf", "svm", False)]}
+    assert headline(rows, tests) == (
+        "On unseen speakers rf is best, with a UAR of 0.600 (chance 0.250). On a random split svm "
+        "is best, with a UAR of 0.900 (chance 0.250)."
+    )
+
+
+def test_headline_names_no_best_within_noise():
+    rows = [row("svm", "random", 0.9), row("rf", "random", 0.89), row("mlp", "random", 0.5)]
+    pairs = [pair("svm", "rf", True), pair("svm", "mlp", False), pair("rf", "mlp", False)]
+    assert headline(rows, {"random": pairs}) == (
+        "On a random split no clear best: svm 0.900 and rf 0.890 UAR are within noise (chance "
+        "0.250)."
+    )
+
+
+def test_headline_at_chance():
+    rows = [row("svm", "speaker", 0.28), row("rf", "speaker", 0.22)]
+    tests = {"speaker": [pair("svm", "rf", False)]}
+    assert "no classifier is better than guessing: the best UAR is 0.280" in headline(rows, tests)
+    assert "svm is no better than guessing: UAR 0.280" in headline(rows[:1], {})
+    transductive = headline([row("svm", "speaker", 0.8, transductive=True)], {})
+    assert transductive.startswith("On unseen speakers (transductive) svm has a UAR of 0.800")
 
 
 @pytest.mark.parametrize(("metrics", "shown"), [(GOOD, True), (RANDOM, False), (CONSTANT, False)])

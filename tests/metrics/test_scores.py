@@ -12,7 +12,7 @@ from sklearn_ser.metrics import (
 )
 
 
-def test_scores_are_scikit_learns():
+def test_scores_agree_with_scikit_learn():
     rng = np.random.default_rng(0)
     truth, predicted = rng.choice(["a", "b", "c"], size=(2, 200))
     scores = score(truth, predicted)
@@ -22,7 +22,7 @@ def test_scores_are_scikit_learns():
     assert sum(row["support"] for row in scores["per_emotion"].values()) == 200
 
 
-def test_an_emotion_that_is_only_predicted_does_not_dilute_the_recall():
+def test_uar_ignores_emotions_that_are_only_predicted():
     assert score(["a", "a"], ["a", "b"])["uar"] == 0.5
 
 
