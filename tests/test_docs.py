@@ -63,9 +63,9 @@ def test_embedding(title, program, desk, capsys):
         assert "1 could not be read" in out
         assert len((desk / "emotions.csv").read_text().splitlines()) == 10
     else:
-        assert len(names["course"]) == 7
+        assert len(names["timeline"]) == 7
         assert "0.0 to 2.0 s" in out
-        assert np.isfinite(names["course"]["sad"]).all()
+        assert np.isfinite(names["timeline"]["sad"]).all()
 
 
 def test_every_section_has_run():

@@ -58,7 +58,7 @@ def listen(
     """Tell the emotion of what a microphone hears, window by window.
 
     Such as `ffmpeg -i IN -f s16le -ac 1 -ar 16000 - | sklearn-ser listen MODEL --source - --rate
-    16000`. Ctrl+C ends it; then you are told how far the answers were behind the sound.
+    16000`. Ctrl+C ends it and says how far the predictions were behind the sound.
     """
     from threadpoolctl import threadpool_limits
 

@@ -1,4 +1,4 @@
-"""Sources of live audio, and how well the answers keep up with them."""
+"""Sources of live audio, and how well the predictions keep up with them."""
 
 import os
 import queue
@@ -35,17 +35,19 @@ class LiveReport:
     Attributes
     ----------
     seconds : float
-        Audio heard.
+        Length of the audio.
     busy : float
         Seconds of work that took.
-    n_windows : int
+    n_windows, n_speech : int
+        Windows, and those with speech.
     latencies : deque of float
-        Seconds from the last sample of a window to its answer, of the latest windows.
+        Seconds from the last sample of a window to its prediction, of the latest windows.
     """
 
     seconds: float = 0.0
     busy: float = 0.0
     n_windows: int = 0
+    n_speech: int = 0
     latencies: deque[float] = field(default_factory=lambda: deque(maxlen=100_000))
 
     @property
@@ -69,23 +71,27 @@ class LiveReport:
         }
 
     def sentences(self) -> list[str]:
-        """Say it to a person."""
-        told = [f"{self.n_windows} windows in {self.seconds:.1f} s of audio."]
+        """Return it as sentences for a person."""
+        sentences = [f"{self.n_windows} windows in {self.seconds:.1f} s of audio."]
         if self.latencies:
             latency = self.figures()["latency_ms"]
-            told.append(
-                f"From the last sample to the answer: {latency['p50']:.1f} ms (median), "
+            sentences.append(
+                f"From the last sample to the prediction: {latency['p50']:.1f} ms (median), "
                 f"{latency['p99']:.1f} ms (p99), {latency['max']:.1f} ms (longest)."
             )
-            told.append(f"{self.factor:.0f} times faster than the clock, on one core.")
+            sentences.append(f"{self.factor:.0f} times faster than the clock, on one core.")
+        if self.n_windows and not self.n_speech:
+            sentences.append(
+                "No window held speech: is the microphone muted, or `silence_db` too high?"
+            )
         if self.factor < 1:
-            told.append("It cannot keep up: use a longer `hop`, or a lighter model.")
+            sentences.append("It cannot keep up: use a longer `hop`, or a lighter model.")
         elif self.factor < WANTED_FACTOR:
-            told.append(
+            sentences.append(
                 f"That is less than the {WANTED_FACTOR:.0f} times that leave the core to others: "
                 "a longer `hop` or a lighter model helps."
             )
-        return told
+        return sentences
 
 
 def follow(
@@ -94,7 +100,7 @@ def follow(
     on_event: Callable[[EmotionEvent], None],
     report: LiveReport,
 ) -> None:
-    """Push blocks into a stream as they come, and tell each event.
+    """Push blocks into a stream as they come, and hand each event on.
 
     Parameters
     ----------
@@ -104,23 +110,25 @@ def follow(
     report : LiveReport
         Kept up to date.
     """
+
+    def take(events: list[EmotionEvent]) -> None:
+        report.n_windows += len(events)
+        report.n_speech += sum(event.speech for event in events)
+        for event in events:
+            on_event(event)
+
     for arrived, samples in blocks:
         started = time.perf_counter()
         events = stream.push(samples)
         report.busy += time.perf_counter() - started
-        answered = time.monotonic()
+        report.latencies.extend([time.monotonic() - arrived] * len(events))
         report.seconds += len(samples) / stream.rate
-        for event in events:
-            report.n_windows += 1
-            report.latencies.append(answered - arrived)
-            on_event(event)
-    for event in stream.finish():
-        report.n_windows += 1
-        on_event(event)
+        take(events)
+    take(stream.finish())
 
 
 def file_blocks(path: str, sr: int, res_type: str) -> Iterator[Block]:
-    """Yield a file block by block at the speed at which it would be heard.
+    """Yield a file block by block at the speed at which it would be played.
 
     Parameters
     ----------
@@ -137,12 +145,12 @@ def file_blocks(path: str, sr: int, res_type: str) -> Iterator[Block]:
     settings = AudioSettings(sr=sr, res_type=res_type, max_duration=None)
     for y in iter_blocks(path, settings):
         for start in range(0, len(y), size):
-            part = y[start : start + size]
-            n += len(part)
+            block = y[start : start + size]
+            n += len(block)
             began = began or time.monotonic()
             due = began + n / sr
             time.sleep(max(0.0, due - time.monotonic()))
-            yield due, part
+            yield due, block
 
 
 def pipe_blocks(rate: int, encoding: str) -> Iterator[Block]:
@@ -210,12 +218,12 @@ def microphone_blocks(device: str | int | None, rate: int) -> Iterator[Block]:
     def read(put: Callable[[np.ndarray], None]) -> None:
         blocks: queue.Queue = queue.Queue()
 
-        def heard(data, frames, when, status) -> None:
+        def take(data, frames, when, status) -> None:
             blocks.put(data[:, 0].copy())
 
         size = round(BLOCK_SECONDS * rate)
         with sounddevice.InputStream(
-            rate, size, device, channels=1, dtype="float32", callback=heard
+            rate, size, device, channels=1, dtype="float32", callback=take
         ):
             while True:
                 put(blocks.get())
@@ -244,19 +252,19 @@ def import_sounddevice() -> Any:
 
 def _from_thread(read: Callable, name: str) -> Iterator[tuple[float, Any]]:
     """Yield what a thread reads, so that work does not keep it from reading."""
-    heard: queue.Queue = queue.Queue(maxsize=1000)
+    waiting: queue.Queue = queue.Queue(maxsize=1000)
 
     def run() -> None:
         try:
-            read(lambda data: heard.put((time.monotonic(), data)))
-            heard.put((0.0, None))
+            read(lambda data: waiting.put((time.monotonic(), data)))
+            waiting.put((0.0, None))
         except BaseException as error:
-            heard.put((0.0, error))
+            waiting.put((0.0, error))
 
     threading.Thread(target=run, daemon=True).start()
     while True:
         try:
-            arrived, data = heard.get(timeout=QUIET_SECONDS)
+            arrived, data = waiting.get(timeout=QUIET_SECONDS)
         except queue.Empty:
             raise AudioError(
                 f"Nothing came from {name} for {QUIET_SECONDS:.0f} s: is something writing to it?"

@@ -1,15 +1,16 @@
 """Neighbouring windows of one emotion, merged into segments of a timeline without overlap."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from sklearn_ser._files import nan_to_none
+from sklearn_ser.inference.predictor import SILENCE, SILENT, Prediction, Predictor
 from sklearn_ser.inference.stream import EmotionEvent
 
-__all__ = ["Segment", "SegmentMerger", "merge"]
+__all__ = ["Segment", "SegmentMerger", "merge", "summarize"]
 
 MOST_WARNINGS = 5  # of a segment; more would repeat the same in other words
 
@@ -134,3 +135,31 @@ def merge(events: Iterable[EmotionEvent]) -> list[Segment]:
     merger = SegmentMerger()
     segments = [segment for event in events for segment in merger.push(event)]
     return segments + merger.finish()
+
+
+def summarize(events: Sequence[EmotionEvent], predictor: Predictor) -> Prediction:
+    """Return the prediction of a whole recording: of the mean probabilities of its speech.
+
+    Parameters
+    ----------
+    events : sequence of EmotionEvent
+        Those of one recording.
+    predictor : Predictor
+        The one that predicted them.
+
+    Returns
+    -------
+    prediction : Prediction
+        Its error is that of the first window where no window could be predicted.
+    """
+    speech = [event for event in events if event.speech]
+    if not speech:
+        nothing = np.full(len(predictor.emotions), np.nan)
+        error = next((event.error for event in events if event.error), None)
+        if error is not None:
+            return Prediction(None, np.nan, nothing, error)
+        return Prediction(SILENCE, np.nan, nothing, None, SILENT)
+    rows = [[event.probabilities[name] for name in predictor.emotions] for event in speech]
+    warnings = [event.warning for event in speech if event.warning]
+    warning = f"{len(warnings)} of {len(speech)} windows: {warnings[0]}" if warnings else None
+    return predictor.decide(np.mean(rows, axis=0), warning)

@@ -1,4 +1,4 @@
-"""`listen`: a file at its own speed, a pipe, a microphone; and what is said of keeping up."""
+"""`listen`: a file at its own speed, a pipe, a microphone; and whether it keeps up."""
 
 import json
 import os
@@ -42,14 +42,14 @@ def test_a_file_is_played_at_its_own_speed(model, tmp_path):
     started = time.monotonic()
     out, err = run(*how, "--jsonl")
     assert time.monotonic() - started > 1.5
-    told = [json.loads(line) for line in out.splitlines()]
+    rows = [json.loads(line) for line in out.splitlines()]
     events = EmotionStream(load_pipeline(model), 0.5, 0.25).push(y)
-    assert [t["probabilities"] for t in told] == [e.probabilities for e in events]
+    assert [row["probabilities"] for row in rows] == [e.probabilities for e in events]
     assert "5 windows in 1.5 s of audio" in err
-    assert "From the last sample to the answer" in err
-    rows = json.loads(run("predict", model, path, *how[4:], "--json")[0])["rows"]
+    assert "From the last sample to the prediction" in err
+    predicted = json.loads(run("predict", model, path, *how[4:], "--json")[0])["rows"]
     for name in ("start", "end", "emotion", "confidence", "speech", "smoothed", "warning"):
-        assert [t[name] for t in told] == [row[name] for row in rows]
+        assert [row[name] for row in rows] == [row[name] for row in predicted]
     figures = json.loads(run(*how, "--json")[0])
     assert figures["windows"] == 5
     assert 0 < figures["latency_ms"]["p50"] <= figures["latency_ms"]["max"]
@@ -65,8 +65,8 @@ def test_a_pipe(model):
     assert process.returncode == 0
     stream = EmotionStream(load_pipeline(model), rate=16000)
     events = stream.push(pcm.astype(np.float32) / 32768) + stream.finish()
-    told = [json.loads(line) for line in out.splitlines()]
-    assert [t["probabilities"] for t in told] == [e.probabilities for e in events]
+    rows = [json.loads(line) for line in out.splitlines()]
+    assert [row["probabilities"] for row in rows] == [e.probabilities for e in events]
     assert b"3 windows" in err
 
 
@@ -78,7 +78,7 @@ def test_ctrl_c_ends_it_politely(model):
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=30)
     assert process.returncode == 0
-    assert b"From the last sample to the answer" in err
+    assert b"From the last sample to the prediction" in err
     assert b"Traceback" not in err
 
 
@@ -128,10 +128,10 @@ def test_a_microphone(model, monkeypatch):
     fake_sounddevice(monkeypatch, y)
     monkeypatch.setattr(live, "QUIET_SECONDS", 0.5)
     stream = EmotionStream(load_pipeline(model))
-    heard, report = [], live.LiveReport()
+    events, report = [], live.LiveReport()
     with pytest.raises(AudioError, match="Nothing came from the microphone"):
-        live.follow(stream, live.microphone_blocks(None, SR), heard.append, report)
-    assert heard == EmotionStream(load_pipeline(model)).push(y)
+        live.follow(stream, live.microphone_blocks(None, SR), events.append, report)
+    assert events == EmotionStream(load_pipeline(model)).push(y)
     assert report.seconds == pytest.approx(2.5)
 
 
@@ -162,8 +162,18 @@ def test_a_pipe_without_a_writer(model):
     )
 
 
+def test_it_says_so_when_nothing_was_speech(model):
+    stream, report = EmotionStream(load_pipeline(model)), live.LiveReport()
+    live.follow(stream, iter([(time.monotonic(), np.zeros(3 * SR))]), lambda event: None, report)
+    assert (report.n_windows, report.n_speech) == (3, 0)
+    assert "is the microphone muted" in " ".join(report.sentences())
+    live.follow(stream, iter([(time.monotonic(), voice(3))]), lambda event: None, report)
+    assert report.n_speech > 0
+    assert "microphone" not in " ".join(report.sentences())
+
+
 def test_it_says_so_when_it_cannot_keep_up():
-    report = live.LiveReport(seconds=10, busy=20, n_windows=3)
+    report = live.LiveReport(seconds=10, busy=20, n_windows=3, n_speech=3)
     report.latencies.extend([0.1, 0.2, 0.3])
     assert not report.figures()["keeps_up"]
     assert "It cannot keep up" in report.sentences()[-1]

@@ -1,4 +1,4 @@
-"""Emotion over time: the same samples, the same answers, whatever brings them."""
+"""Emotion over time: the same samples, the same predictions, whatever brings them."""
 
 import itertools
 import json
@@ -19,7 +19,7 @@ from sklearn_ser.audio.decoding import AudioSettings
 from sklearn_ser.audio.loader import load_audio
 from sklearn_ser.exceptions import AudioError, OptionError
 from sklearn_ser.inference import Predictor
-from sklearn_ser.inference.segments import merge
+from sklearn_ser.inference.segments import merge, summarize
 from sklearn_ser.inference.stream import EmotionEvent
 from sklearn_ser.inference.timeline import MOST_BUCKETS, Envelope
 from tests.conftest import SR, run, voice
@@ -56,7 +56,7 @@ def assert_same_events(events, expected):
 
 
 @pytest.mark.parametrize("rate", [8000, 16000, SR, 24414, 48000])
-def test_blocks_are_the_whole(tmp_path, rate):
+def test_blocks_equal_the_whole_file(tmp_path, rate):
     path = tmp_path / "long.flac"
     rng = np.random.default_rng(0)
     soundfile.write(path, rng.normal(size=(40 * rate, 2)) / 10, rate)
@@ -65,7 +65,7 @@ def test_blocks_are_the_whole(tmp_path, rate):
     np.testing.assert_array_equal(np.concatenate(blocks), load_audio(path))
 
 
-def test_blocks_of_what_cannot_be_read(tmp_path):
+def test_blocks_of_files_that_cannot_be_read(tmp_path):
     whole = tmp_path / "whole.flac"
     soundfile.write(whole, np.random.default_rng(0).normal(size=60 * SR) / 10, SR)
     cut = tmp_path / "cut.flac"
@@ -93,7 +93,7 @@ def test_blocks_of_what_cannot_be_read(tmp_path):
 
 @pytest.mark.parametrize("clf", ["svm", "logreg"])
 @pytest.mark.parametrize(("window", "hop"), [(2, 0.5), (1, 1), (0.7, 0.33), (0.5, 0.8)])
-def test_windows_are_what_predict_says_of_their_samples(clf, window, hop, clips):  # noqa: F811
+def test_windows_are_predicted_as_predict_predicts_their_samples(clf, window, hop, clips):  # noqa: F811
     pipe = make_pipeline(clf, "mfcc,chroma")
     pipe.fit(clips, [path.split("/")[-2] for path in clips])
     y = talk()
@@ -197,11 +197,11 @@ def test_webrtc_tells_speech_from_noise(pipe):
     pytest.importorskip("webrtcvad")
     band = butter(6, 6000, "high", fs=SR, output="sos")
     hiss = sosfilt(band, np.random.default_rng(0).normal(size=SR)).astype(np.float32) / 10
-    heard = [
+    speech = [
         [EmotionStream(pipe, 1, 1, vad=vad).push(y)[0].speech for y in (voice(1), hiss, SILENT)]
         for vad in ("webrtc", "energy")
     ]
-    assert heard == [[True, False, False], [True, True, False]]
+    assert speech == [[True, False, False], [True, True, False]]
 
 
 @pytest.mark.parametrize(
@@ -229,7 +229,7 @@ def test_mistakes(pipe, how, words):
         (["a"], "floats"),
     ],
 )
-def test_what_is_no_waveform(pipe, samples, words):
+def test_samples_that_are_no_waveform(pipe, samples, words):
     stream = EmotionStream(pipe)
     with pytest.raises(AudioError, match=words):
         stream.push(samples)
@@ -382,3 +382,22 @@ def test_an_envelope_in_flat_memory(n):
     if n > 7000:
         assert (round(float(low.min()), 3), round(float(high.max()), 3)) == (-1, 1)
         assert time[-1] == pytest.approx(n / SR, rel=0.01)
+
+
+def test_a_recording_is_summarized_by_its_speech(pipe):
+    predictor = Predictor(pipe)
+    stream = EmotionStream(predictor, 1, 0.5)
+    events = stream.push(talk())
+    found = summarize(events, predictor)
+    rows = [list(e.probabilities.values()) for e in events if e.speech]
+    assert found.probabilities.tolist() == np.mean(rows, axis=0).tolist()
+    assert found.emotion == predictor.emotions[found.probabilities.argmax()]
+    assert found.confidence == found.probabilities.max()
+    careful = Predictor(pipe, abstain_below=min(1.0, found.confidence + 0.01))
+    assert summarize(events, careful).emotion == "unsure"
+    stream.reset()
+    silent = summarize(stream.push(SILENT), predictor)
+    assert (silent.emotion, silent.warning) == ("silence", "silent")
+    assert np.isnan(silent.confidence)
+    failed = replace(events[0], speech=False, error="too short for it")
+    assert summarize([failed], predictor).error == "too short for it"
