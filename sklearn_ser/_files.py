@@ -11,7 +11,8 @@ import stat
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from numbers import Real
+from math import isfinite
+from numbers import Integral, Real
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -340,20 +341,21 @@ def printable_json(text: str) -> str:
     )
 
 
-def nan_to_none(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a mapping with None for NaN, at any depth of mappings: JSON knows no NaN.
+def nan_to_none(value: Any) -> Any:
+    """Return a value as JSON can hold it: None for NaN and infinity, text in UTF-8, at any depth.
 
     Examples
     --------
     >>> from sklearn_ser._files import nan_to_none
-    >>> nan_to_none({"confidence": float("nan"), "probabilities": {"sad": 0.5}})
-    {'confidence': None, 'probabilities': {'sad': 0.5}}
+    >>> nan_to_none({"confidence": float("nan"), "bounds": (0.5, float("inf"))})
+    {'confidence': None, 'bounds': [0.5, None]}
     """
-    return {
-        str(name): nan_to_none(value)
-        if isinstance(value, Mapping)
-        else None
-        if isinstance(value, Real) and value != value
-        else value
-        for name, value in values.items()
-    }
+    if isinstance(value, str):
+        return as_text(value)
+    if isinstance(value, Mapping):
+        return {as_text(name): nan_to_none(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [nan_to_none(item) for item in value]
+    # Whole numbers may be too large for a float; they are finite anyway.
+    infinite = isinstance(value, Real) and not isinstance(value, Integral) and not isfinite(value)
+    return None if infinite else value

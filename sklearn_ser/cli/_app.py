@@ -19,7 +19,7 @@ from typing import Annotated, Any, NoReturn, TextIO
 import typer
 
 import sklearn_ser
-from sklearn_ser._files import as_text, printable, printable_json
+from sklearn_ser._files import as_text, nan_to_none, printable, printable_json
 from sklearn_ser.exceptions import SerError
 
 app = typer.Typer(
@@ -131,7 +131,7 @@ def name_options(message: str) -> str:
 
 def print_json(document: Any) -> None:
     """Print `document` as the one JSON document of this command (NaN becomes null)."""
-    text = json.dumps(_plain(document), indent=2, ensure_ascii=False, default=as_text)
+    text = json.dumps(nan_to_none(document), indent=2, ensure_ascii=False, default=as_text)
     typer.echo(printable_json(text))
 
 
@@ -146,18 +146,6 @@ def terminal(*, err: bool = False) -> Any:
                 yield Segment(text if control else printable(text, lines=True), style, control)
 
     return Terminal(stderr=err, markup=False, emoji=False, highlight=False)
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, str):
-        return as_text(value)
-    if isinstance(value, dict):
-        return {as_text(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    if isinstance(value, float) and not (float("-inf") < value < float("inf")):
-        return None
-    return value
 
 
 def command(application: typer.Typer = app, name: str | None = None, **settings) -> Callable:

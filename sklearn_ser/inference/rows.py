@@ -44,19 +44,14 @@ def as_csv(values: Sequence[Any]) -> str:
     line = io.StringIO()
     # With "\r\n" for the end of a line, cells that hold either of the two are quoted.
     csv.writer(line, lineterminator="\r\n").writerow(
-        ["" if value is None or value != value else _as_cell(value) for value in values]
+        ["" if value is None else value for value in nan_to_none(list(values))]
     )
     return line.getvalue()[:-2] + "\n"
 
 
 def as_json_line(row: Mapping[str, Any]) -> str:
     """Return a row as a line of JSON; NaN is null."""
-    plain = {name: _as_cell(value) for name, value in nan_to_none(row).items()}
-    return printable_json(json.dumps(plain, ensure_ascii=False)) + "\n"
-
-
-def _as_cell(value: Any) -> Any:
-    return as_text(value) if isinstance(value, str) else value
+    return printable_json(json.dumps(nan_to_none(row), ensure_ascii=False)) + "\n"
 
 
 class State(NamedTuple):
