@@ -1,8 +1,9 @@
 """`sklearn-ser fit`: a corpus in, a fitted pipeline with honest scores out."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -121,7 +122,7 @@ def fit(
     finish(metrics, json, print_scores)
 
 
-def finish(metrics: dict, json: bool, print_scores) -> None:
+def finish(metrics: Mapping[str, Any], json: bool, print_scores) -> None:
     """Print the result of a run."""
     from sklearn_ser.report.verdict import describe_run
 

@@ -102,3 +102,6 @@ class Metrics(Scores):
     search: NotRequired[dict[str, Any]]
     # Of evaluate
     stress: NotRequired[dict[str, Any] | None]
+    n_seen: NotRequired[int]  # test clips that the model was fitted on
+    corpora: NotRequired[dict[str, list[str]]]  # of model and data
+    left_out: NotRequired[dict[str, Any]]  # emotions that only model or data have

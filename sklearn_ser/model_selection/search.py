@@ -146,7 +146,7 @@ def grid_search(
     pipeline : Pipeline
         What `make_pipeline` returned.
     clips : Subset
-        What the search is given; asked for features once for each setting of loader and features.
+        Training clips; their features are computed once for each setting of loader and features.
     options : SearchOptions
         With a grid.
     split : str, default="random"

@@ -12,7 +12,13 @@ from sklearn.pipeline import Pipeline
 from sklearn_ser.corpora import load_data
 from sklearn_ser.exceptions import CorpusError, OptionError
 from sklearn_ser.features import SpeakerNormalizer
-from sklearn_ser.metrics import bootstrap_scores, describe_predictions, score, score_robustness
+from sklearn_ser.metrics import (
+    Metrics,
+    bootstrap_scores,
+    describe_predictions,
+    score,
+    score_robustness,
+)
 from sklearn_ser.model_selection import TRANSDUCTIVE
 from sklearn_ser.persistence import load_pipeline
 from sklearn_ser.persistence.card import find_model, read_card
@@ -34,7 +40,7 @@ def evaluate_run(
     cache: Path | None = None,
     stress_too: bool = False,
     on_progress: Progress | None = None,
-) -> tuple[dict[str, Any], list[str]]:
+) -> tuple[Metrics, list[str]]:
     """Score a saved pipeline on a corpus.
 
     Parameters
@@ -55,7 +61,7 @@ def evaluate_run(
 
     Returns
     -------
-    metrics : dict
+    metrics : Metrics
         As in metrics.json; there is no training set.
     notes : list of str
         What the reader of the scores must know.
@@ -86,7 +92,7 @@ def evaluate_run(
     if transductive:
         notes.append(TRANSDUCTIVE)
     seen = np.isin(store.checksums, _seen_clips(model))
-    metrics = score(clips.y, predicted) | {
+    metrics: Any = score(clips.y, predicted) | {
         **bootstrap_scores(clips.y, predicted, clips.speaker),
         **describe_predictions(clips.table, predicted, probabilities, pipeline.classes_),
         "stress": _stress(pipeline, clips.table, seen, progress) if stress_too else None,

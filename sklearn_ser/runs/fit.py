@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from sklearn_ser.corpora import load_data
+from sklearn_ser.metrics import Metrics
 from sklearn_ser.model_selection.search import SearchOptions, SearchResult
 from sklearn_ser.report.figures import draw_search
 from sklearn_ser.runs.options import Progress, RunOptions, data_name, silent
@@ -26,7 +27,7 @@ __all__ = ["fit_run", "search_run"]
 
 def fit_run(
     options: RunOptions, on_progress: Progress | None = None, *, resume: bool = False
-) -> dict[str, Any]:
+) -> Metrics:
     """Fit a pipeline, score it on clips it has not seen, and write the run's folder.
 
     Parameters
@@ -39,7 +40,7 @@ def fit_run(
 
     Returns
     -------
-    metrics : dict
+    metrics : Metrics
         What is in metrics.json.
 
     Raises
@@ -59,7 +60,7 @@ def search_run(
     options: RunOptions,
     how: SearchOptions | None = None,
     on_progress: Progress | None = None,
-) -> dict[str, Any]:
+) -> Metrics:
     """Search the training set for the best parameters, then do as `fit_run` with them.
 
     Parameters
@@ -73,7 +74,7 @@ def search_run(
 
     Returns
     -------
-    metrics : dict
+    metrics : Metrics
         What is in metrics.json; its key `search` tells about the search.
 
     Raises
@@ -95,7 +96,7 @@ def _train(
     options: RunOptions,
     progress: Progress,
     resume: bool = False,
-) -> dict[str, Any]:
+) -> Metrics:
     """Take the one training path: table, features, folds, trainer, predictions, scores, folder."""
     started = time.perf_counter()
     table = load_data(options.data)
@@ -133,10 +134,10 @@ def _train(
         result = RunResult(store, fold, options, outcome, final.pipeline, metrics)
         forget_options(folder)
         with writing(out):
-            metrics = write_run(folder, out, result, started)
+            written = write_run(folder, out, result, started)
     for search in searches:  # the run is written: the same search would be made anew
         search.forget()
-    return metrics
+    return written
 
 
 def _describe_search(

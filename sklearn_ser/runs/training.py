@@ -165,7 +165,7 @@ def fit_all(
 
     That of a single fold stays as it is, unless it is to be fitted again on every clip but those of
     the validation set that chooses something. No fold's pipeline stands for several of them: what
-    is saved knows every clip then.
+    is saved is fitted on every clip then.
     """
     fold, trained = outcome.folds[0], outcome.trained[0]
     everything = np.arange(len(store))

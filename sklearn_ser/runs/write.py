@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
@@ -15,7 +15,7 @@ from sklearn.pipeline import Pipeline
 from sklearn_ser.classifiers import unwrap_classifier
 from sklearn_ser.features.augmentation import parse_augment
 from sklearn_ser.features.quality import describe_training
-from sklearn_ser.metrics import describe_predictions, score_calibration
+from sklearn_ser.metrics import Metrics, describe_predictions, score_calibration
 from sklearn_ser.model_selection import TRANSDUCTIVE, Fold
 from sklearn_ser.persistence import save_pipeline
 from sklearn_ser.persistence.card import read_card
@@ -61,7 +61,7 @@ class RunResult:
         return self.options.refit or len(self.outcome.folds) > 1
 
 
-def write_run(folder: Path, out: Path, result: RunResult, started: float) -> dict[str, Any]:
+def write_run(folder: Path, out: Path, result: RunResult, started: float) -> Metrics:
     """Write all that a run leaves.
 
     Parameters
@@ -74,7 +74,7 @@ def write_run(folder: Path, out: Path, result: RunResult, started: float) -> dic
 
     Returns
     -------
-    metrics : dict
+    metrics : Metrics
         The scores with the run's `seconds` and its folder, as in metrics.json.
     """
     store, fold, predictions = result.store, result.fold, result.outcome.predictions
@@ -96,7 +96,7 @@ def write_run(folder: Path, out: Path, result: RunResult, started: float) -> dic
     (folder / SEEN_CLIPS).write_text(checksums + "\n", encoding="ascii")
     save_pipeline(result.saved, folder / "pipeline.joblib", card)
     _save_network(result.saved, folder / "best_model.keras")
-    metrics = {**metrics, "seconds": time.perf_counter() - started, "run": str(out)}
+    metrics |= {"seconds": time.perf_counter() - started, "run": str(out)}
     text = json.dumps(metrics, indent=2, ensure_ascii=False)
     (folder / "metrics.json").write_text(text, encoding="utf-8")
     title = f"{result.options.clf} on {data_name(result.options.data)}"
@@ -106,7 +106,7 @@ def write_run(folder: Path, out: Path, result: RunResult, started: float) -> dic
     )
     for chart in charts:
         (folder / "figures" / f"{chart.name}.svg").write_text(chart.svg, encoding="utf-8")
-    return metrics
+    return cast(Metrics, metrics)
 
 
 def _details(

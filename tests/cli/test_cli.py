@@ -44,7 +44,7 @@ def trusted(fitted_run, monkeypatch):
 # fit
 
 
-def test_fit_prints_what_it_writes(fitted_run):
+def test_json_of_fit_equals_metrics_json(fitted_run):
     folder, metrics, err = fitted_run
     assert metrics.keys() >= KEYS
     assert metrics == json.loads((folder / "metrics.json").read_text())
@@ -55,7 +55,7 @@ def test_fit_prints_what_it_writes(fitted_run):
     assert "extracting features" in err
 
 
-def test_the_folder_of_a_run(fitted_run):
+def test_run_folder_contents(fitted_run):
     folder, metrics, _ = fitted_run
     assert sorted(file.name for file in folder.iterdir()) == [
         "card.json",
@@ -81,7 +81,7 @@ def test_the_folder_of_a_run(fitted_run):
     assert not [file for file in folder.parent.iterdir() if file.name.startswith(".")]
 
 
-def test_the_saved_pipeline_is_the_one_of_the_scores(fitted_run):
+def test_saved_pipeline_reproduces_predictions(fitted_run):
     import joblib
 
     folder, _, _ = fitted_run
@@ -90,7 +90,7 @@ def test_the_saved_pipeline_is_the_one_of_the_scores(fitted_run):
     np.testing.assert_allclose(found, table.filter(regex="^p_"), atol=1e-6)
 
 
-def test_fit_for_people(little_corpus, tmp_path):
+def test_printed_summary_of_fit(little_corpus, tmp_path):
     out, _ = run("fit", "--data", little_corpus, "--out", tmp_path / "r", "--clf", "logreg")
     for word in ("precision", "recall", "F1", "angry", "accuracy", "UAR", "random split", "Run:"):
         assert word in out
@@ -134,7 +134,7 @@ def test_two_runs_of_the_same_second(little_corpus, tmp_path, monkeypatch):
     assert second == first + "-2"
 
 
-def test_a_network_that_diverges_is_no_success(little_corpus, tmp_path):
+def test_diverging_network_fails(little_corpus, tmp_path):
     err = run(
         "fit", "--clf", "ann", "--param", "clf__learning_rate=1e30", "--param", "clf__epochs=3",
         "--data", little_corpus, "--out", tmp_path / "r", code=2,
@@ -143,7 +143,7 @@ def test_a_network_that_diverges_is_no_success(little_corpus, tmp_path):
     assert not (tmp_path / "r").exists()
 
 
-def test_refit_is_said(little_corpus, tmp_path):
+def test_refit_is_on_card_and_report(little_corpus, tmp_path):
     how = ("--data", little_corpus, "--clf", "logreg", "--out", tmp_path / "r", "--refit")
     run("fit", *how)
     card = json.loads((tmp_path / "r" / "card.json").read_text())
@@ -214,7 +214,7 @@ def test_bad_files_are_reported_together(damaged, tmp_path):
 
 
 @pytest.mark.parametrize("command", ["fit", "grid-search"])
-def test_skipping_them(damaged, tmp_path, command):
+def test_unreadable_clips_are_skipped(damaged, tmp_path, command):
     how = ("--data", damaged, "--clf", "logreg", "--on-error", "skip", "--json")
     metrics = json.loads(run(command, *how, "--out", tmp_path / "r")[0])
     assert len(metrics["skipped"]) == 4
@@ -252,7 +252,7 @@ def test_skipping_them(damaged, tmp_path, command):
         (("--no-such-option",), "No such option"),
     ],
 )
-def test_mistakes_end_with_2_and_a_sentence(little_corpus, tmp_path, words, message):
+def test_invalid_options_exit_2(little_corpus, tmp_path, words, message):
     data = () if "--data" in words else ("--data", little_corpus)
     out = () if "--out" in words else ("--out", tmp_path / "r")
     _, err = run("fit", *data, *words, *out, code=2)
@@ -281,7 +281,7 @@ def test_small_corpora(tmp_path, files, message):
         assert json.loads(run(*how)[0])["n_train"] == 2
 
 
-def test_a_csv_with_mistakes(little_corpus, tmp_path):
+def test_invalid_csv(little_corpus, tmp_path):
     mine = tmp_path / "mine.csv"
     mine.write_text("file,emotion\na.wav,sad\n")
     assert "path" in run("fit", "--data", mine, code=2)[1]
@@ -291,21 +291,21 @@ def test_a_csv_with_mistakes(little_corpus, tmp_path):
     assert "b.wav" in err
 
 
-def test_a_folder_that_exists_is_left_alone(trusted):
+def test_existing_folder_is_not_overwritten(trusted):
     before = (trusted / "card.json").read_bytes()
     err = run("fit", "--data", "synthetic", "--out", trusted, code=2)[1]
     assert "exists already: choose another --out" in err
     assert (trusted / "card.json").read_bytes() == before
 
 
-def test_a_folder_that_cannot_be_written(little_corpus, tmp_path):
+def test_unwritable_folder(little_corpus, tmp_path):
     (tmp_path / "file").touch()
     err = run("fit", "--data", little_corpus, "--out", tmp_path / "file" / "r", code=2)[1]
     assert "cannot be written" in err
     assert "choose another --out" in err
 
 
-def test_a_full_disk(little_corpus, tmp_path):
+def test_full_disk(little_corpus, tmp_path):
     """The operating system refuses files beyond a size, as it does when the disk is full."""
 
     def fill():
@@ -360,7 +360,7 @@ def test_predict_nothing(trusted, tmp_path):
     assert "holds no audio" in run("predict", trusted, tmp_path, code=2)[1]
 
 
-def test_commands_keep_to_the_trust_rule(trusted, little_corpus, tmp_path, monkeypatch):
+def test_untrusted_model_is_refused(trusted, little_corpus, tmp_path, monkeypatch):
     monkeypatch.setenv("SKLEARN_SER_CONFIG", str(tmp_path / "somebody"))
     clip = little_corpus / "sad" / "0.wav"
     for command in (("predict", trusted, clip), ("evaluate", trusted, "--data", little_corpus)):
@@ -398,7 +398,7 @@ def test_evaluate(trusted, little_corpus, tmp_path):
     assert "accuracy" in run("evaluate", trusted, "--data", other)[0]
 
 
-def test_evaluate_looks_at_the_labels_before_it_reads_any_clip(trusted, tmp_path, monkeypatch):
+def test_evaluate_checks_labels_before_extraction(trusted, tmp_path, monkeypatch):
     (tmp_path / "other" / "calm").mkdir(parents=True)
     (tmp_path / "other" / "surprise").mkdir(parents=True)
     for emotion in ("calm", "surprise"):
@@ -456,7 +456,7 @@ def test_grid_search_decodes_each_clip_once(little_corpus, tmp_path, monkeypatch
     assert max(map(decoded.count, decoded)) == 2
 
 
-def test_grid_search_bare_uses_the_grid_of_the_recipe(little_corpus, tmp_path):
+def test_grid_search_defaults_to_the_grid_of_the_recipe(little_corpus, tmp_path):
     how = ("--data", little_corpus, "--features", "mfcc", "--out", tmp_path / "r")
     out, _ = run("grid-search", *how)
     assert "Best of 9 candidates" in out
@@ -464,7 +464,7 @@ def test_grid_search_bare_uses_the_grid_of_the_recipe(little_corpus, tmp_path):
 
 
 @pytest.mark.parametrize("option", ["--split", "--cv"])
-def test_grid_search_takes_split_and_cv_for_the_same(spoken, tmp_path, option):
+def test_grid_search_split_and_cv_are_synonyms(spoken, tmp_path, option):
     how = ("--data", spoken, "--features", "MFCC", "--param", "clf__C=1", "--n-jobs", 1)
     out, _ = run("grid-search", *how, option, "Speaker", "--out", tmp_path / "r", "--json")
     metrics = json.loads(out)
@@ -484,7 +484,7 @@ def test_grid_search_mistakes(little_corpus, param):
     run("grid-search", "--data", little_corpus, "--param", param, code=2)
 
 
-# The door
+# Start and end
 
 
 def test_help_is_quick_and_lists_every_command():
@@ -498,7 +498,7 @@ def test_help_is_quick_and_lists_every_command():
     assert time.perf_counter() - started < 10
 
 
-def test_nothing_lingers_after_the_last_line(tmp_path):
+def test_process_ends_with_its_last_line(tmp_path):
     """Neither a worker still at work nor the interpreter's own clearing up is waited for."""
     (tmp_path / "linger.py").write_text(
         """

@@ -73,7 +73,7 @@ def test_counts_of_identical_clips():
     assert "different emotions" in found["sentences"][1]
 
 
-def test_copies_on_one_side_leak_nothing():
+def test_duplicates_within_the_test_set_are_clean():
     corpus = pd.DataFrame({"path": list("abcd"), "emotion": ["sad"] * 4})
     parts = Fold(np.array([0, 1]), NONE, np.array([2, 3]), "random", None)
     found = audit_split(corpus, [parts], np.array(list("1123")), np.array(list("1123")))
@@ -81,7 +81,7 @@ def test_copies_on_one_side_leak_nothing():
     assert "leak nothing" in found["sentences"][0]
 
 
-def test_what_a_random_split_shares():
+def test_audit_of_a_random_split():
     found = one_of_each(table())
     assert found["speaker"]["shared"] == [f"s{i}" for i in range(6)]
     assert found["text"]["n_shared"] == 5
@@ -89,7 +89,7 @@ def test_what_a_random_split_shares():
     assert "(s0, s1, s2, s3, s4 and 1 more) are in the training set" in " ".join(found["sentences"])
 
 
-def test_what_a_split_by_speaker_shares():
+def test_audit_of_a_split_by_speaker():
     found = one_of_each(table(), "speaker")
     assert (found["speaker"]["n_shared"], found["text"]["n_shared"]) == (0, 5)
     sentences = " ".join(found["sentences"])
@@ -97,13 +97,13 @@ def test_what_a_split_by_speaker_shares():
     assert "though from other speakers" in sentences
 
 
-def test_what_nobody_can_tell():
+def test_audit_without_speakers_and_texts():
     found = one_of_each(table().drop(columns=["speaker", "text"]))
     assert found["speaker"] is found["text"] is None
     assert "does not name its speakers" in " ".join(found["sentences"])
 
 
-def test_clips_on_both_sides_are_a_fault():
+def test_clip_in_training_and_test_set_raises():
     corpus = table()
     parts = Fold(np.arange(60), np.array([61]), np.arange(59, 90), "random", None)
     keys = np.arange(90).astype(str)
@@ -111,7 +111,7 @@ def test_clips_on_both_sides_are_a_fault():
         audit_split(corpus, [parts], keys, keys)
 
 
-def test_a_speaker_on_both_sides_of_a_split_by_speaker_is_a_fault():
+def test_shared_speaker_of_a_speaker_split_raises():
     parts = Fold(np.arange(60), NONE, np.arange(60, 90), "speaker", None)
     corpus = table().assign(speaker=["a", "b", "c"] * 30)
     keys = np.arange(90).astype(str)
@@ -122,7 +122,7 @@ def test_a_speaker_on_both_sides_of_a_split_by_speaker_is_a_fault():
 # Planted in a run
 
 
-def test_a_planted_duplicate(little_corpus, tmp_path):
+def test_planted_duplicate_is_reported(little_corpus, tmp_path):
     """The same recording as flac beside the wav, told apart by nothing but its container."""
     folder = tmp_path / "planted"
     shutil.copytree(little_corpus, folder)
@@ -163,7 +163,7 @@ class Memory(ClassifierMixin, BaseEstimator):
 @pytest.mark.parametrize(
     "command", ["fit", "fit --folds 2", "compare", "grid-search", "grid-search --nested"]
 )
-def test_a_classifier_that_learns_by_heart_knows_no_test_clip(
+def test_memorizing_classifier_recognizes_no_test_clip(
     little_corpus, tmp_path, monkeypatch, command
 ):
     recipe = Recipe("memory", Memory, ("mfcc",), {"scale__with_mean": [True, False]})
@@ -194,7 +194,7 @@ class Greedy:
         return self.recipe.fit(everything, validation)
 
 
-def test_a_trainer_that_takes_all_it_is_given_finds_no_test_clip(spoken):
+def test_greedy_trainer_finds_no_test_clip(spoken):
     options = RunOptions(str(spoken), "logreg", "mfcc", split="speaker", folds="all")
     trainer = Greedy(RecipeTrainer.from_options(options))
     store = FeatureStore(load_data(options.data), [trainer.pipeline], options)
@@ -206,7 +206,7 @@ def test_a_trainer_that_takes_all_it_is_given_finds_no_test_clip(spoken):
         assert not found & set(store.table["path"].iloc[fold.test])
 
 
-def test_a_planted_overlap_of_the_split(little_corpus, tmp_path, monkeypatch):
+def test_planted_overlap_of_the_split_raises(little_corpus, tmp_path, monkeypatch):
     def overlap(table, *how, **more):
         fold = split_corpus(table, *how, **more)
         return Fold(np.arange(len(table)), NONE, fold.test, fold.split, None)

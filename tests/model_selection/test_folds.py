@@ -22,7 +22,7 @@ from tests.model_selection.test_splits import table
 
 @pytest.mark.parametrize("split", ["random", "speaker", "text", "speaker+text"])
 @pytest.mark.parametrize("n_folds", [3, "all"])
-def test_every_clip_is_tested_once_apart_from_what_it_must_not_share(split, n_folds):
+def test_folds_test_every_clip_once(split, n_folds):
     if (split, n_folds) == ("random", "all"):
         with pytest.raises(OptionError, match="give a number of folds"):
             split_folds(table(), split, n_folds)
@@ -40,7 +40,7 @@ def test_every_clip_is_tested_once_apart_from_what_it_must_not_share(split, n_fo
             assert not set(seen[column]) & set(corpus[column].iloc[parts.test])
 
 
-def test_the_folds_are_scikit_learns():
+def test_folds_equal_scikit_learn():
     corpus = table()
     y = corpus["emotion"].to_numpy()
     ours = split_folds(corpus, "random", 4, validation_size=0, seed=3)
@@ -74,7 +74,7 @@ def test_pairs_of_speaker_and_text_that_nobody_recorded():
         (table().drop(columns="text"), {"split": "speaker+text"}, CorpusError),
     ],
 )
-def test_folds_that_make_no_sense(corpus, how, error):
+def test_invalid_folds(corpus, how, error):
     with pytest.raises(error):
         split_folds(corpus, **how)
 
@@ -90,7 +90,7 @@ def left_out(spoken, tmp_path_factory):
     return folder, json.loads(out), err
 
 
-def test_leave_one_speaker_out_is_ten_lines_of_scikit_learn(left_out, spoken):
+def test_leave_one_speaker_out_equals_scikit_learn(left_out, spoken):
     folder, metrics, _ = left_out
     corpus = pd.read_csv(spoken)
     X = extract_features(make_pipeline("svm", "mfcc"), corpus["path"].tolist()).X
@@ -107,7 +107,7 @@ def test_leave_one_speaker_out_is_ten_lines_of_scikit_learn(left_out, spoken):
     assert answers["prediction"][corpus["path"]].tolist() == predicted.tolist()
 
 
-def test_folds_in_the_run(left_out):
+def test_metrics_and_predictions_of_folds(left_out):
     folder, metrics, err = left_out
     assert (metrics["n_test"], metrics["n_train"], metrics["n_validation"]) == (24, 18, 0)
     assert metrics["validation"] is None
@@ -122,7 +122,7 @@ def test_folds_in_the_run(left_out):
     assert "folds" in err
 
 
-def test_the_pipeline_of_folds_is_fitted_on_everything_and_says_so(left_out, spoken):
+def test_saved_pipeline_of_folds_is_fitted_on_every_clip(left_out, spoken):
     folder, _, _ = left_out
     card = json.loads((folder / "card.json").read_text())
     assert card["refit"] is True
@@ -141,7 +141,7 @@ def test_the_pipeline_of_folds_is_fitted_on_everything_and_says_so(left_out, spo
     )
 
 
-def test_folds_for_people(spoken, tmp_path):
+def test_printed_summary_of_folds(spoken, tmp_path):
     out, _ = run(
         "fit", "--data", spoken, "--split", "speaker+text", "--folds", 2, "--features", "mfcc",
         "--clf", "logreg", "--out", tmp_path / "r",
@@ -151,5 +151,5 @@ def test_folds_for_people(spoken, tmp_path):
 
 
 @pytest.mark.parametrize("folds", ["1", "x", "-3"])
-def test_a_number_of_folds_that_makes_no_sense(spoken, folds):
+def test_invalid_number_of_folds(spoken, folds):
     assert "--folds" in run("fit", "--data", spoken, "--folds", folds, code=2)[1]

@@ -50,7 +50,7 @@ def stop_at(monkeypatch):
     return set_up
 
 
-def test_a_search_that_was_stopped_goes_on(stop_at, tmp_path):
+def test_stopped_search_is_resumed(stop_at, tmp_path):
     whole = search()
     fits = stop_at(8)
     with pytest.raises(SearchStopped, match=r"Stopped after 1 of 5 .*clf__C=0.01 \(UAR 0.*again"):
@@ -65,7 +65,7 @@ def test_a_search_that_was_stopped_goes_on(stop_at, tmp_path):
     assert not list(tmp_path.iterdir())  # a search that is through is made anew
 
 
-def test_what_was_kept_is_of_the_same_search_alone(stop_at, tmp_path):
+def test_journal_belongs_to_one_search(stop_at, tmp_path):
     fits = stop_at(8)
     with pytest.raises(SearchStopped):
         search(keep_in=tmp_path)
@@ -91,7 +91,7 @@ def test_search_without_the_distribution_tensorflow(monkeypatch, tmp_path, insta
     assert tensorflow_version() == expected
 
 
-def test_without_a_cache_nothing_is_kept(stop_at):
+def test_no_journal_without_a_cache(stop_at):
     stop_at(8)
     with pytest.raises(SearchStopped, match=r"`cache=None`: leave that out"):
         search()
@@ -100,7 +100,7 @@ def test_without_a_cache_nothing_is_kept(stop_at):
         search()
 
 
-def test_a_training_that_ctrl_c_cuts_short_does_not_count(monkeypatch):
+def test_interrupted_mlp_stops_the_search(monkeypatch):
     """MLPClassifier takes the interrupt for the end of its training and returns what it has."""
     loops = []
     learn = MLPClassifier._update_no_improvement_count
@@ -116,7 +116,7 @@ def test_a_training_that_ctrl_c_cuts_short_does_not_count(monkeypatch):
         search({"clf__alpha": [1, 2]}, make_pipeline("mlp", "mfcc", clf__max_iter=5000))
 
 
-def test_a_line_cut_short_and_a_folder_that_cannot_be_written(tmp_path):
+def test_truncated_journal_and_unwritable_folder(tmp_path):
     journal = Journal(tmp_path, "key")
     journal.add({"clf__C": 1}, {"mean_test_score": 0.5})
     with open(journal.file, "a") as file:
@@ -136,7 +136,7 @@ def test_a_line_cut_short_and_a_folder_that_cannot_be_written(tmp_path):
         b'["clf__C=1", {"mean_test_score": "high"}]',
     ],
 )  # fmt: skip
-def test_a_journal_with_lines_of_somebody_else(tmp_path, line):
+def test_journal_with_foreign_lines(tmp_path, line):
     journal = Journal(tmp_path, "key")
     journal.add({"clf__C": 2}, {"mean_test_score": 0.5})
     whole = journal.file.read_bytes()
@@ -145,7 +145,7 @@ def test_a_journal_with_lines_of_somebody_else(tmp_path, line):
         assert Journal(tmp_path, "key").rows == {"clf__C=2": {"mean_test_score": 0.5}}
 
 
-def test_halving_is_scikit_learns():
+def test_halving_equals_scikit_learn():
     result = search(GRID, strategy="halving", seed=2)
     tail = make_pipeline("svm", clf__calibrate=False)[2:]
     folds = StratifiedKFold(5, shuffle=True, random_state=2)
@@ -158,7 +158,7 @@ def test_halving_is_scikit_learns():
     assert result.cv_results["n_resources"].is_monotonic_decreasing
 
 
-def test_random_candidates_are_scikit_learns():
+def test_random_candidates_equal_scikit_learn():
     result = search(GRID, strategy="random", n_candidates=3, seed=4)
     drawn = ParameterSampler(GRID, 3, random_state=4)
     assert sorted(p["clf__C"] for p in result.cv_results["params"]) == sorted(
@@ -167,7 +167,7 @@ def test_random_candidates_are_scikit_learns():
     assert len(search(GRID, strategy="random", n_candidates=99).cv_results) == 5
 
 
-def test_an_unknown_strategy():
+def test_unknown_strategy():
     with pytest.raises(OptionError, match="grid, halving, random"):
         search(strategy="best")
 
@@ -184,7 +184,7 @@ def test_progress_of_a_search(n_jobs):
 # The command
 
 
-def test_nested(spoken, tmp_path):
+def test_nested_search(spoken, tmp_path):
     out, err = run(
         "grid-search", "--data", spoken, "--cv", "speaker", "--nested", "--folds", 2, "--features",
         "mfcc", "--param", "clf__C=0.001,10", "--param", "features__mfcc__n_mfcc=13,40", "--json",
@@ -203,7 +203,7 @@ def test_nested(spoken, tmp_path):
 
 
 @pytest.mark.parametrize("strategy", ["halving", "random"])
-def test_strategies_of_the_command(little_corpus, tmp_path, strategy):
+def test_strategies_on_the_command_line(little_corpus, tmp_path, strategy):
     out, _ = run(
         "grid-search", "--data", little_corpus, "--features", "mfcc", "--strategy", strategy,
         "--candidates", 2, "--param", "clf__C=1,10,100", "--out", tmp_path / "r", "--folds", 2,
@@ -212,7 +212,7 @@ def test_strategies_of_the_command(little_corpus, tmp_path, strategy):
     assert f"Best of {3 if strategy == 'halving' else 2} candidates" in out
 
 
-def test_ctrl_c_leaves_no_run_and_says_how_to_go_on(little_corpus, tmp_path, stop_at):
+def test_ctrl_c_leaves_no_run_and_can_be_resumed(little_corpus, tmp_path, stop_at):
     stop_at(8)
     how = ("grid-search", "--data", little_corpus, "--features", "mfcc", "--n-jobs", 1)
     how = (*how, "--param", "clf__C=1,10,100", "--out", tmp_path / "r")

@@ -35,7 +35,7 @@ def search(pipeline, grid, n_folds=5, columns=None, **how):
     return grid_search(pipeline, clips, SearchOptions(grid, n_folds), **how), calls
 
 
-def test_the_numbers_are_grid_search_cvs():
+def test_scores_equal_grid_search_cv():
     grid = {"clf__C": [0.1, 1, 10], "clf__gamma": [0.1, "scale"]}
     result, calls = search(make_pipeline("svm", "mfcc", features__mfcc__n_mfcc=4), grid, seed=3)
     assert calls == [4]
@@ -100,7 +100,7 @@ def test_fewer_folds_where_there_are_fewer_groups_or_clips():
 
 
 @pytest.mark.parametrize("grid", [{"clf__D": [1]}, {"clf__C": [1, -1]}, {"features__mel__sr": [1]}])
-def test_a_wrong_grid_is_said_before_any_work(grid):
+def test_invalid_grid_is_refused_before_extraction(grid):
     pipe = make_pipeline("svm", "mfcc")
     with pytest.raises(OptionError):
         grid_search(clone(pipe), clips_of(None, Y, pytest.fail), SearchOptions(grid))

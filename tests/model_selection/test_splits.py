@@ -51,7 +51,7 @@ def test_same_seed_same_split():
     assert not np.array_equal(first.test, other.test)
 
 
-def test_with_one_training_speaker_the_validation_set_is_by_text():
+def test_validation_by_text_with_one_training_speaker():
     fold = split_corpus(table(n_speakers=2), "speaker")
     assert fold.validation_by == "text"
     assert (
@@ -86,7 +86,7 @@ def test_corpora_that_cannot_be_split(corpus, split, words):
 
 
 @pytest.mark.parametrize("how", [{"split": "fold"}, {"test_size": 0}, {"validation_size": 1}])
-def test_options_that_make_no_sense(how):
+def test_invalid_sizes_and_splits(how):
     with pytest.raises(OptionError):
         split_corpus(table(), **how)
 

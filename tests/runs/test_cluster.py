@@ -76,7 +76,7 @@ def paths(tmp_path_factory):
 FEATURES = AudioFeatureUnion([("mfcc", MFCC()), ("chroma", Chroma())], n_jobs=-1)
 
 
-def test_both_workers_work_and_one_may_die(cluster, paths):
+def test_extraction_survives_a_lost_worker(cluster, paths):
     address, workers = cluster
     clips = AudioLoader().transform(paths)
     here = FEATURES.transform(clips)
@@ -100,7 +100,7 @@ def test_both_workers_work_and_one_may_die(cluster, paths):
         wait_for(lambda: len(client.scheduler_info(n_workers=-1)["workers"]) == 1)
 
 
-def test_the_commands(cluster, little_corpus, tmp_path):
+def test_commands_with_scheduler(cluster, little_corpus, tmp_path):
     address, _ = cluster
     how = ("--scheduler", address, "--no-cache")
     run("features", little_corpus, "-o", tmp_path / "t.csv", *how)
@@ -117,7 +117,7 @@ def test_the_commands(cluster, little_corpus, tmp_path):
     assert json.loads(out)["n_test"] == 5
 
 
-def test_nobody_there():
+def test_no_scheduler_at_the_address():
     with (
         pytest.raises(OptionError, match="no Dask scheduler answers there"),
         work_on("tcp://127.0.0.1:9"),
@@ -125,7 +125,7 @@ def test_nobody_there():
         pass
 
 
-def test_an_address_that_is_none():
+def test_invalid_scheduler_address():
     with (
         pytest.raises(OptionError, match="no Dask scheduler answers there"),
         work_on("nonsense://x"),
@@ -139,6 +139,6 @@ def test_without_dask(monkeypatch):
         pass
 
 
-def test_this_machine():
+def test_no_scheduler_means_this_machine():
     with work_on(None):
         assert FEATURES.transform([voice()]).shape == (1, 52)

@@ -46,7 +46,7 @@ def test_json_csv_and_predictions_agree(compared):
     assert "comparing" in err
 
 
-def test_the_same_numbers_as_fit(compared, spoken, tmp_path):
+def test_compare_scores_equal_those_of_fit(compared, spoken, tmp_path):
     _, comparison, _ = compared
     for row in comparison["rows"][1::2]:
         how = ("fit", "--clf", row["clf"], "--data", spoken, "--features", "mfcc", "--json")
@@ -56,7 +56,7 @@ def test_the_same_numbers_as_fit(compared, spoken, tmp_path):
             assert row[name] == metrics[name]
 
 
-def test_again_the_same(compared, spoken, tmp_path):
+def test_compare_is_reproducible(compared, spoken, tmp_path):
     folder, _, _ = compared
     out, _ = run(
         "compare", "--clf", "svm,logreg", "--data", spoken, "--features", "mfcc",

@@ -1,6 +1,6 @@
 """`kill -9` at any moment: nothing half-written is taken for good, and the end is the same.
 
-`SKLEARN_SER_KILLS=50 python -m pytest tests/test_kill.py -s` kills each command that often.
+`SKLEARN_SER_KILLS=50 python -m pytest tests/runs/test_kill.py -s` kills each command that often.
 """
 
 import os

@@ -33,7 +33,7 @@ def options(little_corpus, tmp_path):
     )
 
 
-def test_a_broken_run_goes_on_and_ends_as_the_undisturbed_one(options, tmp_path):
+def test_resumed_fit_equals_the_undisturbed_one(options, tmp_path):
     whole = fit_run(RunOptions(**{**vars(options), "out": tmp_path / "whole"}))
     with pytest.raises(UnfinishedError, match=r"fit with `resume=.*broken`"):
         fit_run(options, stop_at(3))
@@ -56,7 +56,7 @@ def test_a_broken_run_goes_on_and_ends_as_the_undisturbed_one(options, tmp_path)
     }
 
 
-def test_keras_finds_the_weights_of_the_pipeline(options):
+def test_keras_file_holds_the_weights_of_the_pipeline(options):
     fit_run(options)
     import keras
 
@@ -66,7 +66,7 @@ def test_keras_finds_the_weights_of_the_pipeline(options):
         np.testing.assert_array_equal(theirs, ours)
 
 
-def test_what_was_left_unfinished_is_neither_overwritten_nor_forgotten(options, tmp_path):
+def test_unfinished_run_is_not_overwritten(options, tmp_path):
     with pytest.raises(UnfinishedError):
         fit_run(options, stop_at(1))
     with pytest.raises(OptionError, match="was left unfinished"):
@@ -89,7 +89,7 @@ def test_what_was_left_unfinished_is_neither_overwritten_nor_forgotten(options, 
         "WRONG_PARAMS",
     ],
 )
-def test_options_of_a_broken_run_that_are_damaged(options, tmp_path, text):
+def test_damaged_options_of_an_unfinished_run(options, tmp_path, text):
     with pytest.raises(UnfinishedError):
         fit_run(options, stop_at(1))
     file = tmp_path / ".broken.partial" / "options.json"
@@ -104,7 +104,7 @@ def test_options_of_a_broken_run_that_are_damaged(options, tmp_path, text):
 
 
 @pytest.mark.parametrize("name", [".lock", ""])
-def test_planted_links_are_refused_and_what_they_point_to_stays(options, tmp_path, name):
+def test_planted_symbolic_links_are_refused(options, tmp_path, name):
     victim = tmp_path / "victim"
     hidden = tmp_path / ".broken.partial"
     if name:
@@ -136,7 +136,7 @@ def test_checkpoints_are_named_by_what_they_belong_to(options, tmp_path):
     assert len(names) == 6
 
 
-def test_what_a_killed_run_left_without_a_checkpoint_is_cleared_away(options, tmp_path):
+def test_remains_without_a_checkpoint_are_removed(options, tmp_path):
     hidden = tmp_path / ".broken.partial"
     hidden.mkdir()
     (hidden / "half-written").touch()
@@ -148,7 +148,7 @@ def test_what_a_killed_run_left_without_a_checkpoint_is_cleared_away(options, tm
         read_options(options.out)
 
 
-def test_a_folder_that_another_process_writes_is_left_alone(options, tmp_path):
+def test_folder_locked_by_another_process(options, tmp_path):
     fcntl = pytest.importorskip("fcntl")
     hidden = tmp_path / ".broken.partial"
     hidden.mkdir()
@@ -159,14 +159,14 @@ def test_a_folder_that_another_process_writes_is_left_alone(options, tmp_path):
     assert hidden.exists()
 
 
-def test_resume_brings_its_options_with_it(tmp_path):
+def test_resume_refuses_other_options(tmp_path):
     words = ["fit", "--resume", str(tmp_path / "run"), "--clf", "ann", "--seed", "1"]
     told = CliRunner().invoke(app, words)
     assert (told.exit_code, "leave out --clf, --seed" in told.stderr) == (2, True)
 
 
 @pytest.mark.parametrize("nested", [False, True])
-def test_a_search_stopped_in_its_last_fit_goes_on(little_corpus, tmp_path, monkeypatch, nested):
+def test_search_stopped_in_its_last_fit_is_resumed(little_corpus, tmp_path, monkeypatch, nested):
     fits = []
     fit = SVMClassifier.fit
     monkeypatch.setattr(SVMClassifier, "fit", lambda *a, **k: fits.append(1) or fit(*a, **k))
@@ -190,7 +190,7 @@ def test_a_search_stopped_in_its_last_fit_goes_on(little_corpus, tmp_path, monke
     assert len(fits) == in_all
 
 
-def test_a_search_leaves_nothing_to_a_plain_fit(options):
+def test_stopped_search_leaves_no_unfinished_fit(options):
     """A fit with what it chose would not say what the search had looked at to choose it."""
     how = SearchOptions({"clf__dropout": [0.1]}, n_folds=2)
     with pytest.raises(SearchStopped, match="Of the search nothing is kept"):

@@ -52,7 +52,7 @@ class Visits:
 
 
 @pytest.mark.parametrize("command", ["fit", "grid-search"])
-def test_a_run_enters_each_module_twice_at_most(options, command):
+def test_run_enters_each_module_at_most_twice(options, command):
     with Visits("sklearn_ser.runs.fit") as visits:
         fit_run(options) if command == "fit" else search_run(options, SEARCH)
     entered = visits.count()
