@@ -1,4 +1,4 @@
-"""Recipes by name: what `--clf svm --features mfcc,chroma` means, as a scikit-learn `Pipeline`."""
+"""Recipes: pipelines of scikit-learn by the name of a classifier and of its features."""
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -466,7 +466,7 @@ def with_tail(pipeline: Pipeline, scale: BaseEstimator, clf: BaseEstimator) -> P
 def check_on_error(on_error: str) -> None:
     """Raise `OptionError` for an unknown way with clips that cannot be read."""
     if on_error not in ("stop", "skip"):
-        raise OptionError(f"Unknown --on-error {on_error!r}: there are stop and skip.")
+        raise OptionError(f"Unknown `on_error={on_error}`: there are stop and skip.")
 
 
 def drop_failures(
@@ -498,7 +498,7 @@ def drop_failures(
     if failures and on_error == "stop":
         listed = "\n".join(f"  {message}" for message in failures.values())
         raise AudioError(
-            f"{len(failures)} of {len(table)} clips cannot be used; --on-error skip goes on "
+            f"{len(failures)} of {len(table)} clips cannot be used; `on_error=skip` goes on "
             f"without them:\n{listed}",
             dict(failures),
         )

@@ -25,7 +25,7 @@ def load_keras():
         except ImportError as error:
             raise OptionError(
                 "Networks need TensorFlow, which is missing here: pip install tensorflow (or "
-                "tensorflow-cpu), or choose --clf svm, mlp, rf or logreg."
+                "tensorflow-cpu), or choose another `clf`: svm, mlp, rf or logreg."
             ) from error
         import keras
 

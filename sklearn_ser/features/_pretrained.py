@@ -77,8 +77,7 @@ def _find_in_cache(name: str, download: bool) -> Path:
             raise ModelError(f"{name} cannot be downloaded: {error}") from error
         raise ModelError(
             f"{name} is neither a folder nor a checkpoint in the local Hugging Face cache: give "
-            "the folder, or download=True (on the command line "
-            "--param features__embedding__download=true)."
+            "the folder, or download=True (of a pipeline, `features__embedding__download=true`)."
         ) from error
 
 

@@ -59,7 +59,7 @@ def parse_augment(augment: str | None) -> list[str]:
     for name in names:
         if name not in AUGMENTATIONS or names.count(name) > 1:
             raise OptionError(
-                f"--augment {augment}: name each of {', '.join(AUGMENTATIONS)} once at most."
+                f"`augment={augment}`: name each of {', '.join(AUGMENTATIONS)} once at most."
             )
     return names
 
@@ -123,6 +123,6 @@ def augmented_features(
     for name in names:
         X, failures = gather(union.iter_batches(AugmentedClips(clips, name, seed)), len(clips))
         if failures:
-            raise OptionError(f"--augment {name}: {next(iter(failures.values()))}")
+            raise OptionError(f"`augment={name}`: {next(iter(failures.values()))}")
         parts.append(X)
     return np.concatenate(parts)

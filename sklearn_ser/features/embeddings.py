@@ -122,8 +122,7 @@ class PretrainedEmbedding(ClipTransformer):
         if self.model is None:
             raise OptionError(
                 "PretrainedEmbedding needs a model, the folder or name of a checkpoint: "
-                "PretrainedEmbedding(model=...), or on the command line "
-                "--param features__embedding__model=FOLDER."
+                "PretrainedEmbedding(model=...), or `features__embedding__model=FOLDER` of a pipeline."
             )
         if self.sr != RATE:
             raise OptionError(
