@@ -121,8 +121,8 @@ class PretrainedEmbedding(ClipTransformer):
         validate_params(self)
         if self.model is None:
             raise OptionError(
-                "PretrainedEmbedding needs a model, the folder or name of a checkpoint: "
-                "PretrainedEmbedding(model=...), or `features__embedding__model=FOLDER` of a pipeline."
+                "PretrainedEmbedding needs a model, the folder or name of a checkpoint: give "
+                "`model`, of a pipeline `features__embedding__model=FOLDER`."
             )
         if self.sr != RATE:
             raise OptionError(
