@@ -1,7 +1,12 @@
 """`sklearn-ser card`: what a model is, without loading it."""
 
+from typing import TYPE_CHECKING
+
 from sklearn_ser.cli._app import JsonOption, command, print_json, say
 from sklearn_ser.cli._options import ModelArgument
+
+if TYPE_CHECKING:
+    from sklearn_ser.persistence.card import Card
 
 
 @command(name="card")
@@ -20,24 +25,23 @@ def card(model: ModelArgument, json: JsonOption = False) -> None:
         say(line)
 
 
-def describe(content: dict) -> list[str]:
+def describe(card: "Card") -> list[str]:
     """Return the lines that show a card to a person."""
-    from sklearn_ser.features import name_features
+    from sklearn_ser.features import count_features, name_features
 
-    features = name_features(content["features"])
+    counted = count_features(card["n_features"], card.get("n_frames"))
     lines = [
-        f"Classifier  {content['classifier']}",
-        f"Emotions    {', '.join(content['classes'])}",
-        f"Features    {features} ({content['n_features']} numbers a clip)",
-        f"Audio       mono, {content['sampling_rate']} Hz, resampled by {content['resampler']}",
+        f"Classifier  {card['classifier']}",
+        f"Emotions    {', '.join(card['classes'])}",
+        f"Features    {name_features(card['features'])} ({counted})",
+        f"Audio       mono, {card['sampling_rate']} Hz, resampled by {card['resampler']}",
     ]
-    if "data" in content:
-        data = content["data"]
+    if data := card.get("data"):
         lines.append(f"Data        {data['name']}, {data['n_clips']} clips")
         if data["skipped"]:
             lines.append(f"            {len(data['skipped'])} clips could not be read")
-    if "scores" in content:
-        scores, split = content["scores"], content["split"]
+    scores, split = card.get("scores"), card.get("split")
+    if scores and split:
         lines.append(
             f"Scores      accuracy {scores['accuracy']:.4f}, UAR {scores['uar']:.4f}, macro F1 "
             f"{scores['macro_f1']:.4f} on a {split['kind']} split"
@@ -46,14 +50,12 @@ def describe(content: dict) -> list[str]:
         )
         if split["validation_by"]:
             lines.append(f"Validation  {split['n_validation']} clips by {split['validation_by']}")
-        lines += [
-            f"            {sentence}" for sentence in content.get("audit", {}).get("sentences", [])
-        ]
-        if content.get("refit"):
+        lines += [f"            {one}" for one in card.get("audit", {}).get("sentences", [])]
+        if card.get("refit"):
             lines.append("            fitted again on every clip after these scores were taken")
-    versions = ", ".join(f"{name} {number}" for name, number in content["versions"].items())
+    versions = ", ".join(f"{name} {number}" for name, number in card["versions"].items())
     lines += [
-        f"Made        {content['created']} with {versions}",
-        f"File        {content['file']}, SHA-256 {content['sha256']}",
+        f"Made        {card['created']} with {versions}",
+        f"File        {card['file']}, SHA-256 {card['sha256']}",
     ]
     return lines

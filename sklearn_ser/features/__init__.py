@@ -8,7 +8,7 @@ from sklearn_ser.features.scaler import SequenceScaler
 from sklearn_ser.features.sequences import FrameFeatures, LogMelSpectrogram
 from sklearn_ser.features.speakers import SpeakerNormalizer
 from sklearn_ser.features.spectral import MFCC, Chroma, MelSpectrogram, SpectralContrast
-from sklearn_ser.features.union import AudioFeatureUnion, name_features
+from sklearn_ser.features.union import AudioFeatureUnion, count_features, name_features
 from sklearn_ser.features.voice import Pitch, VoiceCorrelations, VoiceQuality
 
 __all__ = [
@@ -32,5 +32,6 @@ __all__ = [
     "SpectralShape",
     "VoiceCorrelations",
     "VoiceQuality",
+    "count_features",
     "name_features",
 ]

@@ -13,7 +13,7 @@ from sklearn_ser.features._cache import FeatureCache
 from sklearn_ser.features._extraction import Batch, Inspect, extract, iter_batches
 from sklearn_ser.features.sequences import SequenceTransformer
 
-__all__ = ["AudioFeatureUnion", "name_features"]
+__all__ = ["AudioFeatureUnion", "count_features", "name_features"]
 
 LONG = 200  # characters of features and parameters that nobody reads
 
@@ -226,3 +226,19 @@ def name_features(described: Sequence[str]) -> str:
     if len(whole) <= LONG:
         return whole
     return ", ".join(dict.fromkeys(one.partition("(")[0] for one in described))
+
+
+def count_features(n_features: int, n_frames: int | None) -> str:
+    """Say how many features a clip has, or of how many frames with how many features each.
+
+    Examples
+    --------
+    >>> from sklearn_ser.features import count_features
+    >>> count_features(128, 130), count_features(40, None)
+    ('130 frames of 128 features', '40 features')
+    """
+    return (
+        f"{n_features} features"
+        if n_frames is None
+        else f"{n_frames} frames of {n_features} features"
+    )

@@ -1,4 +1,8 @@
-"""The card beside a model file: what the model is, and the checksum of its file."""
+"""The card beside a model file: what the model is, and the checksum of its file.
+
+A card may come from anybody. `read_card` checks its size and the type of every entry, so that
+whatever reads a card after it can rely on the types below.
+"""
 
 import json
 import os
@@ -6,26 +10,105 @@ import platform
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from types import UnionType
+from typing import (
+    Any,
+    NotRequired,
+    TypedDict,
+    get_args,
+    get_origin,
+    get_type_hints,
+    is_typeddict,
+)
 
 from sklearn.pipeline import Pipeline
 
 import sklearn_ser
-from sklearn_ser.classifiers import NetworkClassifier
+from sklearn_ser._files import read_regular
+from sklearn_ser.classifiers import NetworkClassifier, unwrap_classifier
 from sklearn_ser.classifiers._keras import tensorflow_version
-from sklearn_ser.classifiers.temperature import unwrap_classifier
 from sklearn_ser.exceptions import ModelError
 from sklearn_ser.features import AudioFeatureUnion, PretrainedEmbedding
 
-__all__ = ["card_path", "check_versions", "describe_pipeline", "find_model", "read_card"]
+__all__ = ["Card", "card_path", "check_versions", "describe_pipeline", "find_model", "read_card"]
 
 CARD_FORMAT = 1
 
-CARD_ENTRIES = {
-    **dict.fromkeys(("created", "classifier", "resampler", "file", "sha256"), str),
-    **dict.fromkeys(("classes", "features"), list),
-    **dict.fromkeys(("n_features", "sampling_rate"), int),
-    "versions": dict,
-}
+MAX_CARD_BYTES = 50_000_000  # most of a large one are the clips that could not be read
+
+
+class CardData(TypedDict):
+    """The corpus of a run."""
+
+    name: str
+    n_clips: int
+    skipped: list[str]
+    corpora: NotRequired[list[str]]
+    emotions: NotRequired[dict[str, int]]
+    fingerprint: NotRequired[str]
+
+
+class CardSplit(TypedDict):
+    """How the corpus was split for the scores."""
+
+    kind: str
+    seed: int
+    n_test: int
+    n_train: int
+    n_validation: int
+    validation_by: str | None
+    test_size: NotRequired[float | None]
+    validation_size: NotRequired[float]
+    transductive: NotRequired[bool]
+    n_folds: NotRequired[int]
+    test_speakers: NotRequired[list[str]]
+    test_texts: NotRequired[list[str]]
+
+
+class CardScores(TypedDict):
+    """The scores of the test set; intervals as in metrics.json."""
+
+    accuracy: float
+    uar: float
+    macro_f1: float
+    accuracy_interval: NotRequired[list[float]]
+    uar_interval: NotRequired[list[float]]
+    macro_f1_interval: NotRequired[list[float]]
+
+
+class CardAudit(TypedDict):
+    """What the audit of the split has found, in sentences; with more in metrics.json."""
+
+    sentences: NotRequired[list[str]]
+
+
+class Card(TypedDict):
+    """What a card says. It may say more: what is not named here is kept as it is."""
+
+    card_format: int
+    created: str
+    classes: list[str]
+    classifier: str
+    features: list[str]
+    n_features: int
+    n_frames: NotRequired[int | None]  # of sequences, whose n_features are of a frame
+    sampling_rate: int
+    resampler: str
+    versions: dict[str, str]
+    file: str
+    sha256: str
+    network: NotRequired[bool]
+    checkpoints: NotRequired[dict[str, str]]
+    # What a run adds
+    recipe: NotRequired[str]
+    parameters: NotRequired[dict[str, str]]
+    data: NotRequired[CardData]
+    split: NotRequired[CardSplit]
+    scores: NotRequired[CardScores]
+    audit: NotRequired[CardAudit]
+    training: NotRequired[dict[str, float]]
+    refit: NotRequired[bool]
+    calibrated: NotRequired[bool]
 
 
 def find_model(path: str | os.PathLike) -> Path:
@@ -52,28 +135,55 @@ def card_path(path: str | os.PathLike) -> Path:
     return path.with_name("card.json" if own else f"{path.name}.card.json")
 
 
-def read_card(path: str | os.PathLike) -> dict:
+def read_card(path: str | os.PathLike) -> Card:
     """Return the card of a run's folder or model file, or raise `ModelError`."""
     model = find_model(path)
     file = card_path(model)
     try:
-        card = json.loads(file.read_text(encoding="utf-8"))
+        card = json.loads(read_regular(file, MAX_CARD_BYTES))
     except FileNotFoundError as error:
         raise ModelError(
             f"{model} has no card ({file.name}) beside it, so it cannot be checked: copy the card "
             "too, or save it with save_pipeline. If you trust its maker, joblib.load reads it."
         ) from error
-    except (OSError, ValueError) as error:
-        raise ModelError(f"{file} cannot be read as a card: {error}.") from error
+    except OSError as error:
+        raise ModelError(f"{file} cannot be read as a card: {error.strerror}.") from error
+    except (ValueError, RecursionError) as error:
+        raise ModelError(f"{file} is not a card: it is no JSON in UTF-8 ({error}).") from error
     if not isinstance(card, dict) or card.get("card_format") != CARD_FORMAT:
         raise ModelError(f"{file} is not a card that this version of sklearn-ser can read.")
-    for name, kind in CARD_ENTRIES.items():
-        if not isinstance(card.get(name), kind):
-            raise ModelError(f"{file} is not a whole card: its {name!r} is missing or wrong.")
-    return card
+    if wrong := _wrong_entry(card, Card, ""):
+        raise ModelError(f"{file} is not a whole card: its {wrong} is missing or of a wrong type.")
+    return card  # type: ignore[return-value]
 
 
-def describe_pipeline(pipeline: Pipeline) -> dict:
+def _wrong_entry(value: Any, kind: Any, name: str = "") -> str | None:
+    """Return the name of the first entry of a document that is not of its type, or None."""
+    origin = get_origin(kind)
+    if origin is UnionType:
+        return name if all(_wrong_entry(value, one) is not None for one in get_args(kind)) else None
+    if is_typeddict(kind):
+        if not isinstance(value, dict):
+            return name
+        if missing := kind.__required_keys__ - value.keys():
+            return f"{name}.{min(missing)}".lstrip(".")
+        entries: dict[Any, Any] = {
+            key: one for key, one in get_type_hints(kind).items() if key in value
+        }
+    elif origin in (list, dict):
+        if not isinstance(value, origin):
+            return name
+        of_each = get_args(kind)[-1]
+        entries = dict.fromkeys(range(len(value)) if origin is list else value, of_each)
+    else:
+        # In Python a whole number is no float, but a truth value is a whole number.
+        fits = isinstance(value, int | float if kind is float else kind)
+        return None if fits and (kind is bool or not isinstance(value, bool)) else name
+    wrong = (_wrong_entry(value[k], one, f"{name}.{k}".lstrip(".")) for k, one in entries.items())
+    return next((one for one in wrong if one is not None), None)
+
+
+def describe_pipeline(pipeline: Pipeline) -> dict[str, Any]:
     """Return what a card says of a fitted pipeline itself.
 
     Raises
@@ -108,6 +218,7 @@ def describe_pipeline(pipeline: Pipeline) -> dict:
         "network": isinstance(unwrap_classifier(steps["clf"]), NetworkClassifier),
         "features": [repr(transformer) for _, transformer in steps["features"].transformer_list],
         "n_features": len(steps["features"].get_feature_names_out()),
+        "n_frames": getattr(steps["features"].transformer_list[0][1], "n_frames", None),
         "sampling_rate": int(steps["audio"].sr),
         "resampler": steps["audio"].res_type,
         **({"checkpoints": checkpoints} if checkpoints else {}),
@@ -128,9 +239,9 @@ def _versions() -> dict[str, str]:
     return versions
 
 
-def check_versions(path: Path, card: dict) -> None:
+def check_versions(path: Path, card: Card) -> None:
     """Raise `ModelError` where a library is too far from the version that made the file."""
-    here, there = _versions(), card.get("versions", {})
+    here, there = _versions(), card["versions"]
     uses_keras = card.get("network", False)
     # scikit-learn promises nothing across minor versions, numpy and Keras across major ones.
     for package, n_parts in [("scikit-learn", 2), ("numpy", 1), ("keras", 1)]:

@@ -12,16 +12,18 @@ import io
 import json
 import os
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import joblib
 from sklearn.pipeline import Pipeline
 
-from sklearn_ser._files import staged
+from sklearn_ser._files import read_regular, staged
 from sklearn_ser._sklearn import PRIVATE_TYPES
 from sklearn_ser.exceptions import ModelError, SerError
 from sklearn_ser.persistence.card import (
+    Card,
     card_path,
     check_versions,
     describe_pipeline,
@@ -32,6 +34,8 @@ from sklearn_ser.persistence.onnx import read_onnx, to_onnx
 from sklearn_ser.persistence.trust import remember, remembered
 
 __all__ = ["ModelFile", "load_pipeline", "read_model", "save_pipeline"]
+
+MAX_MODEL_BYTES = 4_000_000_000
 
 # What skops may build beyond the plain scikit-learn and numpy types it trusts by itself.
 SKOPS_TRUSTED = [
@@ -66,7 +70,9 @@ SKOPS_TRUSTED = [
 ]
 
 
-def save_pipeline(pipeline: Pipeline, path: str | os.PathLike, card: dict | None = None) -> Path:
+def save_pipeline(
+    pipeline: Pipeline, path: str | os.PathLike, card: Mapping[str, Any] | None = None
+) -> Path:
     """Write a fitted pipeline and, beside it, its card.
 
     The file is complete or not there at all. What belongs to this machine (`n_jobs`, `cache_dir`,
@@ -80,7 +86,7 @@ def save_pipeline(pipeline: Pipeline, path: str | os.PathLike, card: dict | None
         Where to write: `NAME.joblib`, `NAME.skops` to share with strangers, or `NAME.onnx` to
         predict without TensorFlow. The card of
         `pipeline.joblib` is `card.json`, that of any other file has its name and `.card.json`.
-    card : dict, default=None
+    card : mapping, default=None
         What else the card should say.
 
     Returns
@@ -128,7 +134,7 @@ def save_pipeline(pipeline: Pipeline, path: str | os.PathLike, card: dict | None
     else:
         raise ModelError(f"{path.name}: give a file name that ends in .joblib, .skops or .onnx.")
     path.parent.mkdir(parents=True, exist_ok=True)
-    full_card = describe_pipeline(pipeline) | (card or {})
+    full_card = describe_pipeline(pipeline) | dict(card or {})
     full_card |= {"file": path.name, "sha256": hashlib.sha256(data).hexdigest()}
     card_text = json.dumps(full_card, indent=2, ensure_ascii=False)
     # Both are on the disk before either takes its place: a disk that is full spoils neither.
@@ -145,7 +151,7 @@ class ModelFile(NamedTuple):
 
     path: Path
     data: bytes
-    card: dict[str, Any]
+    card: Card
 
 
 def read_model(path: str | os.PathLike | ModelFile) -> ModelFile:
@@ -169,7 +175,7 @@ def read_model(path: str | os.PathLike | ModelFile) -> ModelFile:
         return path
     path = find_model(path)
     try:
-        data = path.read_bytes()
+        data = read_regular(path, MAX_MODEL_BYTES)
     except OSError as error:
         raise ModelError(f"{path} cannot be read: {error.strerror}.") from error
     card = read_card(path)

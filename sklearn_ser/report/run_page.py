@@ -10,7 +10,7 @@ import pandas as pd
 from sklearn.pipeline import Pipeline
 
 from sklearn_ser.classifiers.temperature import unwrap_classifier
-from sklearn_ser.features import name_features
+from sklearn_ser.features import count_features, name_features
 from sklearn_ser.metrics import Metrics, is_better_than_chance
 from sklearn_ser.metrics.groups import GROUPS
 from sklearn_ser.model_selection.splits import SPLITS, Fold
@@ -227,7 +227,7 @@ def _card_facts(card: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("Classifier", card["classifier"]),
         ("Emotions", ", ".join(card["classes"])),
         ("Features", name_features(card["features"])),
-        ("Numbers per clip", str(card["n_features"])),
+        ("Features per clip", count_features(card["n_features"], card.get("n_frames"))),
         ("Audio", f"mono, {card['sampling_rate']} Hz, resampled by {card['resampler']}"),
     ]
     if "data" in card:
