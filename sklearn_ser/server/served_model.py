@@ -47,7 +47,7 @@ class ServedModel:
         self.file = read_model(path)
         self.predictor = load_predictor(self.file, trust=trust, abstain_below=abstain_below)
         self.predictor.warm_up()
-        self.card = _public(self.file.card)
+        self.card = _public(dict(self.file.card))
         self.state = "as loaded"
         self._seen: tuple[int, ...] | None = None
 
