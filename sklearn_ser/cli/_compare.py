@@ -61,9 +61,9 @@ def compare(
     """Compare classifiers under splits, on the same training and test clips.
 
     Each score comes with its 95 % interval, and each pair of classifiers with a paired test, so
-    that a difference within noise is called one. Random split and unseen speakers stand side by
-    side: what is lost between them was never learned. Each classifier gets the features of its
-    recipe unless --features says otherwise.
+    that a difference within noise is called noise. Unseen speakers come first: that is the score to
+    expect from new speakers. Each classifier gets the features of its recipe, or those of
+    --features.
     """
     chosen = choose_data(data)
     from sklearn_ser.cli._show import progress_bars

@@ -40,8 +40,8 @@ def evaluate(
 ) -> None:
     """Score a saved pipeline on a corpus.
 
-    Nothing is fitted. The scores are worth what the corpus is: one that the pipeline was made from
-    says nothing, and you are told so. Labels are compared in the common vocabulary; emotions that
+    Nothing is fitted. Clips that the pipeline was fitted on are counted, since their scores are too
+    high. Labels are compared in the common vocabulary; emotions that
     only the model or only the corpus has are left out and named.
     """
     from sklearn_ser.cli._show import print_groups, print_scores, print_stress, progress_bars

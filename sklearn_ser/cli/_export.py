@@ -13,7 +13,7 @@ from sklearn_ser.cli._options import ModelArgument, TrustOption
 def export(
     model: ModelArgument,
     to: Annotated[
-        str, typer.Option(help="The format: onnx, or skops to share with strangers.")
+        str, typer.Option(help="The format: onnx, or skops to share with others.")
     ] = "onnx",
     out: Annotated[
         Path | None,

@@ -55,7 +55,7 @@ def listen(
     json: JsonOption = False,
     trust: TrustOption = False,
 ) -> None:
-    """Tell the emotion of what a microphone hears, window by window.
+    """Predict the emotion of live audio, window by window.
 
     Such as `ffmpeg -i IN -f s16le -ac 1 -ar 16000 - | sklearn-ser listen MODEL --source - --rate
     16000`. Ctrl+C ends it and says how far the predictions were behind the sound.

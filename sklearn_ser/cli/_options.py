@@ -68,7 +68,7 @@ JobsOption = Annotated[
 ]
 OnErrorOption = Annotated[
     str,
-    typer.Option(help="What to do about clips that cannot be read: stop, or skip them."),
+    typer.Option(help="What to do with clips that cannot be read: stop, or skip them."),
 ]
 CacheOption = Annotated[
     Path | None,
@@ -141,7 +141,7 @@ ModelArgument = Annotated[
 ]
 RefitOption = Annotated[
     bool,
-    typer.Option("--refit", help="Fit on every clip once the scores are taken, and save that."),
+    typer.Option("--refit", help="After scoring, fit again on all clips, and save that."),
 ]
 AugmentOption = Annotated[
     str | None,

@@ -93,8 +93,8 @@ def predict(
     """Predict the emotion of each file, with the probability of every emotion.
 
     A file that cannot be read gets a row with its error, the others go on, and the exit code is 1.
-    A file that is silent, clipped, or unlike the clips the model was trained with gets its answer
-    with a warning.
+    A file that is silent, clipped, or unlike the clips the model was trained with gets its
+    prediction with a warning.
     """
     form = _choose_form(csv, out, jsonl=jsonl, json=json)
     to_stdout = csv is not None and str(csv) == "-"
