@@ -3,6 +3,7 @@
 import ast
 import importlib
 import inspect
+import re
 import subprocess
 import sys
 from contextlib import contextmanager
@@ -272,3 +273,11 @@ def test_no_name_of_a_package_shadows_a_module_of_it():
         package = init.parent.relative_to(PACKAGE.parent).as_posix().replace("/", ".")
         for name in modules & set(dir(importlib.import_module(package))):
             assert inspect.ismodule(getattr(sys.modules[package], name)), f"{package}.{name}"
+
+
+def test_modules_below_the_command_line_name_no_options():
+    """Messages of the library name parameters in backticks, which the command line translates."""
+    for path in PACKAGE.rglob("*.py"):
+        if path.parent.name != "cli":
+            found = re.findall(r"(?<![\w(-])--[a-z][a-z-]+", path.read_text(encoding="utf-8"))
+            assert not found, f"{path.relative_to(PACKAGE)}: {found}"

@@ -199,7 +199,7 @@ def load_pipeline(path: str | os.PathLike | ModelFile, *, trust: bool = True) ->
         A run's folder, a model file with its card beside it, or what `read_model` returned.
     trust : bool, default=True
         Whether to load a joblib file that was not written here by this user. The commands say
-        `False` unless they are told `--trust`.
+        `False` unless their users say otherwise.
 
     Returns
     -------
@@ -219,7 +219,7 @@ def load_pipeline(path: str | os.PathLike | ModelFile, *, trust: bool = True) ->
     if not trust and card["sha256"] not in remembered():
         raise ModelError(
             f"{path} was not written here by you, and loading a joblib file runs whatever code it "
-            "carries: add --trust if you trust its maker, or ask for a .skops file."
+            "carries: add `trust=True` if you trust its maker, or ask for a .skops file."
         )
     try:
         pipeline = joblib.load(io.BytesIO(data))

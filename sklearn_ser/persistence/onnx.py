@@ -147,7 +147,7 @@ def to_onnx(pipeline: Pipeline) -> bytes:
     if isinstance(steps["scale"], SpeakerNormalizer):
         raise ModelError(
             "A model that z-scores the clips of each speaker cannot be exported: nothing in ONNX "
-            "tells who speaks. Fit one without --normalize-speakers."
+            "tells who speaks. Fit one without `normalize_speakers`."
         )
     try:
         import onnx

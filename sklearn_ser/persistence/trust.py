@@ -21,7 +21,7 @@ def remember(checksum: str) -> None:
         with open(file, "a", encoding="ascii") as lines:
             lines.write(checksum + "\n")
     except OSError:
-        # Without a configuration folder the model is good all the same, and --trust loads it.
+        # Without a configuration folder the model is good all the same, and `trust=True` loads it.
         return
 
 

@@ -175,9 +175,9 @@ class Guard:
             return 400, "Give a Content-Length or a Transfer-Encoding, not both."
         host = headers.get("host", "")
         if "*" not in self.hosts and host_name(host) not in self.hosts:
-            return 400, "This host name is not served: start with --allow-host NAME."
+            return 400, "This host name is not served: start the server with `allow_host=NAME`."
         if not allowed_origin(headers.get("origin"), host, self.origins):
-            return 403, "This origin is not allowed: start with --allow-origin ORIGIN."
+            return 403, "This origin is not allowed: start the server with `allow_origin=ORIGIN`."
         # Browsers cannot set headers of a WebSocket: it brings its token in its first message.
         if self.token is None or scope["type"] == "websocket" or scope["path"] in OPEN_PATHS:
             return None

@@ -208,9 +208,9 @@ def test_uploads_that_are_too_large(url):
 def test_hosts_and_origins(url, closed):
     port = url.rsplit(":", 1)[1]
     for host in ("evil.example", f"127.0.0.1.evil.example:{port}", "user@127.0.0.1", ""):
-        refused(httpx.get(f"{url}/card", headers={"host": host}), 400, "--allow-host")
+        refused(httpx.get(f"{url}/card", headers={"host": host}), 400, "`allow_host=NAME`")
     for origin in ("https://evil.example", "null", f"http://localhost.evil:{port}"):
-        refused(httpx.get(f"{url}/card", headers={"origin": origin}), 403, "--allow-origin")
+        refused(httpx.get(f"{url}/card", headers={"origin": origin}), 403, "`allow_origin=ORIGIN`")
         with (
             pytest.raises(Exception, match="403"),
             connect(f"{url.replace('http', 'ws')}/stream", origin=origin),
@@ -586,7 +586,7 @@ def test_requests_that_are_refused_end_the_connection(url, lines, status):
 @pytest.mark.parametrize("origin", ["http://[", "http://[::1", "//", "\u00fc", "http://]["])
 def test_origins_that_are_no_addresses(url, origin):
     headers = [(b"origin", origin.encode())]
-    answer = refused(httpx.get(f"{url}/card", headers=headers), 403, "--allow-origin")
+    answer = refused(httpx.get(f"{url}/card", headers=headers), 403, "`allow_origin=ORIGIN`")
     assert answer.headers["x-content-type-options"] == "nosniff"
 
 
