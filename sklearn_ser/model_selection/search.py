@@ -275,7 +275,7 @@ def _stopped(
     words += f"{best or 'as it is'} (UAR {score:.4f}). "
     if journal.file is None:
         return SearchStopped(f"{words}Nothing is kept with `cache=None`: leave that out.")
-    return SearchStopped(f"{words}They are kept: give the same command again to go on from there.")
+    return SearchStopped(f"{words}They are kept: the same search again goes on from there.")
 
 
 class _Progress:

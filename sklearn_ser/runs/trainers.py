@@ -259,7 +259,7 @@ class SearchTrainer:
             if self.keep_in is None or self.options.strategy == "halving":
                 raise SearchStopped(words + "Of the search nothing is kept.") from None
             raise SearchStopped(
-                words + "The candidates are kept: give the same command again to go on from there."
+                words + "The candidates are kept: the same search again goes on from there."
             ) from None
         return replace(trained, search=result)
 

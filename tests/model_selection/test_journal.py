@@ -216,7 +216,7 @@ def test_ctrl_c_leaves_no_run_and_can_be_resumed(little_corpus, tmp_path, stop_a
     stop_at(8)
     how = ("grid-search", "--data", little_corpus, "--features", "mfcc", "--n-jobs", 1)
     how = (*how, "--param", "clf__C=1,10,100", "--out", tmp_path / "r")
-    assert "give the same command again" in run(*how, code=1)[1]
+    assert "the same search again goes on" in run(*how, code=1)[1]
     assert not (tmp_path / "r").exists()
     out, _ = run(*how)
     assert "Best of 3 candidates" in out

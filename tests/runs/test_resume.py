@@ -176,7 +176,7 @@ def test_search_stopped_in_its_last_fit_is_resumed(little_corpus, tmp_path, monk
     how = SearchOptions({"clf__C": [0.1, 1]}, n_folds=2, nested=nested)
     whole = search_run(replace(options, out=tmp_path / "whole"), how)
     in_all = len(fits)
-    with pytest.raises(SearchStopped, match="same command again"):
+    with pytest.raises(SearchStopped, match="the same search again"):
         search_run(options, how, stop_at(0, "fit"))
     fits.clear()
     again = search_run(options, how)
