@@ -20,6 +20,7 @@ from sklearn_ser.exceptions import OptionError, OutputError, SerError
 
 __all__ = [
     "locked",
+    "make_private_folder",
     "nan_to_none",
     "open_regular",
     "open_to_append",
@@ -28,6 +29,7 @@ __all__ = [
     "read_regular",
     "staged",
     "umask",
+    "why_not_private",
     "write_atomically",
 ]
 
@@ -298,6 +300,40 @@ def _is_file(handle: int, path: Path) -> bool:
         return os.path.samestat(os.fstat(handle), os.stat(path, follow_symlinks=False))
     except OSError:
         return os.name == "nt"
+
+
+def make_private_folder(folder: Path) -> None:
+    """Make a folder that its user alone can enter, whatever the umask; one that is there stays.
+
+    Raises
+    ------
+    OSError
+        If it cannot be made.
+    """
+    missing = [one for one in (folder, *folder.parents) if not one.exists()]
+    for one in reversed(missing):
+        one.mkdir(mode=0o700, exist_ok=True)
+
+
+def why_not_private(path: str | os.PathLike | int) -> str | None:
+    """Say why others than this user may have written what is there; None where they cannot have.
+
+    Parameters
+    ----------
+    path : str, Path or int
+        Something that exists, or an open file.
+
+    Returns
+    -------
+    reason : str or None
+        To go on a sentence with; always None on a system without owners, such as Windows.
+    """
+    if not hasattr(os, "geteuid"):
+        return None
+    there = os.stat(path)
+    if there.st_uid != os.geteuid():
+        return "it belongs to another user"
+    return "others can write to it (chmod go-w)" if there.st_mode & 0o022 else None
 
 
 def umask() -> int:

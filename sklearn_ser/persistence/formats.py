@@ -199,7 +199,7 @@ def load_pipeline(path: str | os.PathLike | ModelFile, *, trust: bool = True) ->
         A run's folder, a model file with its card beside it, or what `read_model` returned.
     trust : bool, default=True
         Whether to load a joblib file that was not written here by this user. The commands say
-        `False` unless their users say otherwise.
+        `False` unless they are told to trust it.
 
     Returns
     -------
