@@ -5,6 +5,7 @@ And text from files, which is safe to print.
 
 import contextlib
 import errno
+import json
 import os
 import re
 import stat
@@ -28,6 +29,7 @@ __all__ = [
     "printable_json",
     "read_regular",
     "staged",
+    "to_json",
     "umask",
     "why_not_private",
     "write_atomically",
@@ -395,3 +397,9 @@ def nan_to_none(value: Any) -> Any:
     # Whole numbers may be too large for a float; they are finite anyway.
     infinite = isinstance(value, Real) and not isinstance(value, Integral) and not isfinite(value)
     return None if infinite else value
+
+
+def to_json(document: Any, *, indent: int | None = 2) -> str:
+    """Return a JSON document for people and programs; what JSON does not know is its text."""
+    text = json.dumps(nan_to_none(document), indent=indent, ensure_ascii=False, default=as_text)
+    return printable_json(text)

@@ -288,7 +288,7 @@ def _open(source: Any, name: str) -> Any:
         # A named pipe or a device would block or never end.
         if not stat.S_ISREG(os.stat(path).st_mode):
             raise AudioError(f"{name} is a folder or device, not an audio file.")
-        return path
+        return os.fsencode(path)  # soundfile takes no name that is not UTF-8
     raise AudioError(
         f"{name} is a {type(source).__name__}: give a path, the bytes of a file, an open binary "
         "file, or a 1-D array of floats."

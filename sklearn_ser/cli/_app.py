@@ -4,7 +4,6 @@ import atexit
 import contextlib
 import functools
 import inspect
-import json
 import os
 import re
 import shutil
@@ -19,7 +18,7 @@ from typing import Annotated, Any, NoReturn, TextIO
 import typer
 
 import sklearn_ser
-from sklearn_ser._files import as_text, nan_to_none, printable, printable_json
+from sklearn_ser._files import printable, to_json
 from sklearn_ser.exceptions import SerError
 
 app = typer.Typer(
@@ -131,8 +130,7 @@ def name_options(message: str) -> str:
 
 def print_json(document: Any) -> None:
     """Print `document` as the one JSON document of this command (NaN becomes null)."""
-    text = json.dumps(nan_to_none(document), indent=2, ensure_ascii=False, default=as_text)
-    typer.echo(printable_json(text))
+    typer.echo(to_json(document))
 
 
 def terminal(*, err: bool = False) -> Any:

@@ -9,6 +9,7 @@ from sklearn_ser.cli._app import JsonOption, command, notice, print_json, say, t
 from sklearn_ser.cli._options import (
     CacheOption,
     DataOption,
+    EmotionsOption,
     FeaturesOption,
     FoldsOption,
     JobsOption,
@@ -37,6 +38,7 @@ def compare(
         ),
     ] = "svm,mlp,rf,logreg",
     data: DataOption = None,
+    emotions: EmotionsOption = None,
     split: Annotated[
         str,
         typer.Option(
@@ -72,6 +74,7 @@ def compare(
 
     options = RunOptions(
         data=chosen,
+        emotions=emotions,
         features=features,
         test_size=test_size,
         validation_size=validation_size,

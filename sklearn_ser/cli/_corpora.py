@@ -6,9 +6,9 @@ from typing import Annotated, Any
 
 import typer
 
-from sklearn_ser._files import printable
+from sklearn_ser._files import check_writable, printable
 from sklearn_ser.cli._app import DebugOption, JsonOption, app, command, notice, print_json, terminal
-from sklearn_ser.exceptions import OptionError
+from sklearn_ser.cli._options import EmotionsOption
 
 corpora_app = typer.Typer(
     help="Corpora of emotional speech: list them, get them, look into one. "
@@ -103,12 +103,15 @@ def show(
             "spectrogram of each emotion, as PNG in this folder.",
         ),
     ] = None,
+    emotions: EmotionsOption = None,
     json: JsonOption = False,
 ) -> None:
     """Describe a corpus: emotions, speakers, texts, durations, sampling rates, files left out."""
     from sklearn_ser.corpora import load_data, summarise
 
-    table = load_data(data)
+    if plots is not None:
+        check_writable(plots / "emotions.png")
+    table = load_data(data, emotions=emotions)
     summary = {"data": data, **summarise(table)}
     if plots is not None:
         summary["plots"] = _draw(table, plots)
@@ -123,12 +126,7 @@ def _draw(table: Any, folder: Path) -> list[str]:
     from sklearn_ser.report.corpus_figures import explore
     from sklearn_ser.report.example_clips import durations
 
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OptionError(
-            f"{folder} cannot be written ({error.strerror}): choose another --plots."
-        ) from error
+    folder.mkdir(parents=True, exist_ok=True)
     written = []
     for name, figure in explore(table, durations(table["path"])):
         path = folder / f"{name}.png"

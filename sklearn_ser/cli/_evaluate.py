@@ -7,6 +7,7 @@ import typer
 from sklearn_ser.cli._app import JsonOption, command, notice, print_json, say
 from sklearn_ser.cli._options import (
     CacheOption,
+    EmotionsOption,
     JobsOption,
     ModelArgument,
     NoCacheOption,
@@ -23,6 +24,7 @@ def evaluate(
         str,
         typer.Option(help="A corpus, a folder, a CSV, or several joined by commas."),
     ],
+    emotions: EmotionsOption = None,
     trust: TrustOption = False,
     n_jobs: JobsOption = -1,
     on_error: OnErrorOption = "stop",
@@ -52,6 +54,7 @@ def evaluate(
         metrics, notes = evaluate_run(
             model,
             data,
+            emotions=emotions,
             trust=trust,
             n_jobs=n_jobs,
             on_error=on_error,

@@ -7,8 +7,9 @@ import typer
 
 from sklearn_ser.cli._app import JsonOption, command, notice, print_json, say
 from sklearn_ser.cli._options import (
+    FEATURES_HELP,
     CacheOption,
-    FeaturesOption,
+    EmotionsOption,
     JobsOption,
     NoCacheOption,
     OnErrorOption,
@@ -32,7 +33,15 @@ def features(
     out: Annotated[
         Path, typer.Option("--out", "-o", help="The table to write: a .parquet or a .csv file.")
     ],
-    features: FeaturesOption = None,
+    emotions: EmotionsOption = None,
+    features: Annotated[
+        str | None,
+        typer.Option(
+            help=f"{FEATURES_HELP} Without it: mfcc, chroma, mel and contrast.",
+            metavar="LIST",
+            show_default=False,
+        ),
+    ] = None,
     param: ParamOption = None,
     n_jobs: JobsOption = -1,
     on_error: OnErrorOption = "stop",
@@ -46,6 +55,9 @@ def features(
     A run that was stopped goes on where it was when it is started again.
     """
     params = parse_params(param)
+    from sklearn_ser._files import check_writable
+
+    check_writable(out.expanduser())
     from sklearn_ser.cli._show import progress_bars
     from sklearn_ser.corpora import load_data
     from sklearn_ser.pipelines import make_pipeline
@@ -57,7 +69,7 @@ def features(
     with work_on(scheduler), progress_bars() as progress:
         summary = write_feature_table(
             pipeline,
-            load_data(data),
+            load_data(data, emotions=emotions, on_error=on_error),
             out,
             on_error=on_error,
             on_batch=lambda done, total: progress("features", done, total),

@@ -14,6 +14,7 @@ from sklearn_ser.cli._options import (
     CalibrateOption,
     ClfOption,
     DataOption,
+    EmotionsOption,
     FeaturesOption,
     FoldsOption,
     JobsOption,
@@ -40,6 +41,7 @@ def fit(
     context: typer.Context,
     clf: ClfOption = "svm",
     data: DataOption = None,
+    emotions: EmotionsOption = None,
     features: FeaturesOption = None,
     split: Annotated[
         str,
@@ -97,6 +99,7 @@ def fit(
 
         options = RunOptions(
             data=chosen,
+            emotions=emotions,
             clf=clf,
             features=features,
             split=split,

@@ -10,6 +10,7 @@ from sklearn_ser.cli._options import (
     CacheOption,
     ClfOption,
     DataOption,
+    EmotionsOption,
     FeaturesOption,
     JobsOption,
     NoCacheOption,
@@ -30,6 +31,7 @@ from sklearn_ser.cli._options import (
 def grid_search(
     clf: ClfOption = "svm",
     data: DataOption = None,
+    emotions: EmotionsOption = None,
     features: FeaturesOption = None,
     param: Annotated[
         list[str] | None,
@@ -93,6 +95,7 @@ def grid_search(
 
     options = RunOptions(
         data=chosen,
+        emotions=emotions,
         clf=clf,
         features=features,
         split=split,

@@ -19,19 +19,29 @@ DataOption = Annotated[
         show_default=False,
     ),
 ]
+EmotionsOption = Annotated[
+    str | None,
+    typer.Option(
+        help="The emotions to take, joined by commas, such as happy,sad. Without it: all.",
+        metavar="LIST",
+        show_default=False,
+    ),
+]
 ClfOption = Annotated[
     str,
     typer.Option(
         help="The classifier: svm, mlp, rf, logreg, ann, cnn, lstm or cnn-lstm.", metavar="NAME"
     ),
 ]
+FEATURES_HELP = (
+    "Features joined by commas, out of mfcc, chroma, mel and contrast; functionals, a set "
+    "made for unseen speakers; embedding, a network trained on much speech (docs/features.md "
+    "says how to name it); or for cnn and cnn-lstm logmel and frames."
+)
 FeaturesOption = Annotated[
     str | None,
     typer.Option(
-        help="Features joined by commas, out of mfcc, chroma, mel and contrast; functionals, a set "
-        "made for unseen speakers; embedding, a network trained on much speech (docs/features.md "
-        "says how to name it); or for cnn and cnn-lstm logmel and frames. "
-        "Without it: those of the classifier's recipe.",
+        help=f"{FEATURES_HELP} Without it: those of the classifier's recipe.",
         metavar="LIST",
         show_default=False,
     ),

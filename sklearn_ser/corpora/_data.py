@@ -1,6 +1,7 @@
 """From what the user names as data to one table."""
 
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from sklearn_ser.corpora._registry import (
     readers,
 )
 from sklearn_ser.corpora.base import Reader
+from sklearn_ser.corpora.emotions import canonical_emotion
 from sklearn_ser.corpora.folder import read_folder
 from sklearn_ser.corpora.listing import absolute, list_folder, make_table, read_listing, to_records
 from sklearn_ser.corpora.synthetic import make_synthetic
@@ -97,7 +99,9 @@ def _read(reader: Reader, folder: Path) -> pd.DataFrame:
     return table
 
 
-def load_data(data: str | Path) -> pd.DataFrame:
+def load_data(
+    data: str | Path, *, emotions: str | Sequence[str] | None = None, on_error: str = "stop"
+) -> pd.DataFrame:
     """Read what `DATA` means on the command line into one table.
 
     Parameters
@@ -107,6 +111,11 @@ def load_data(data: str | Path) -> pd.DataFrame:
         files, and any other has one subfolder per emotion; a CSV; or several of these joined by
         commas. A name that is also that of a folder here means the corpus, if that is on this
         machine: write ``./tess`` for the folder.
+    emotions : str or sequence of str, default=None
+        The emotions to take, in a list or joined by commas, in any case; `None` takes all.
+    on_error : {"stop", "skip"}, default="stop"
+        Whether files of a CSV that are not there are an error; with `"skip"` they stay in the
+        table, for whoever reads them to leave out.
 
     Returns
     -------
@@ -118,7 +127,7 @@ def load_data(data: str | Path) -> pd.DataFrame:
     Raises
     ------
     CorpusError
-        If something is not known, not there, or cannot be read.
+        If something is not known, not there, or cannot be read, or no clip has one of `emotions`.
 
     Examples
     --------
@@ -138,11 +147,31 @@ def load_data(data: str | Path) -> pd.DataFrame:
     parts = [part for part in parts if part]
     if not parts:
         raise CorpusError("No data is named: give a corpus, a folder or a CSV.")
-    tables = [_load_part(part) for part in parts]
-    return tables[0] if len(tables) == 1 else _join(tables)
+    tables = [_load_part(part, on_error) for part in parts]
+    table = tables[0] if len(tables) == 1 else _join(tables)
+    return table if emotions is None else _take_emotions(table, emotions)
 
 
-def _load_part(part: str) -> pd.DataFrame:
+def _take_emotions(table: pd.DataFrame, emotions: str | Sequence[str]) -> pd.DataFrame:
+    """Return the clips of some emotions."""
+    words = emotions.split(",") if isinstance(emotions, str) else emotions
+    there = {emotion.casefold(): emotion for emotion in sorted(table["emotion"].unique())}
+    wanted = []
+    for word in filter(None, (word.strip() for word in words)):
+        emotion = canonical_emotion(word)
+        if emotion.casefold() not in there:
+            raise CorpusError(
+                f"`emotions`: no clip is {emotion!r}; there are {', '.join(there.values())}."
+            )
+        wanted.append(there[emotion.casefold()])
+    if not wanted:
+        raise CorpusError(f"`emotions` names none; there are {', '.join(there.values())}.")
+    taken = table[table["emotion"].isin(wanted)].reset_index(drop=True)
+    taken.attrs = table.attrs
+    return taken
+
+
+def _load_part(part: str, on_error: str) -> pd.DataFrame:
     looks_like_path = "/" in part or "\\" in part or part.startswith((".", "~"))
     if not looks_like_path and not Path(part).suffix:
         reader = find_reader(part)
@@ -155,7 +184,7 @@ def _load_part(part: str) -> pd.DataFrame:
             part = str(folder)
     path = absolute(part)
     if path.suffix.lower() == ".csv" and not path.is_dir():
-        return read_table(path)
+        return read_table(path, on_error)
     if path.is_file():
         raise CorpusError(
             f"{path} is neither a folder nor a CSV: give the folder that holds the recordings, or "

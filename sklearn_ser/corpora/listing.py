@@ -10,6 +10,7 @@ from typing import Any, cast
 
 import pandas as pd
 
+from sklearn_ser._files import as_text
 from sklearn_ser.corpora.base import AUDIO_SUFFIXES, COLUMNS, UNSUPPORTED_SUFFIXES, Reader
 from sklearn_ser.corpora.emotions import canonical_emotion
 from sklearn_ser.exceptions import CorpusError, CorpusWarning
@@ -188,11 +189,22 @@ def make_table(
 ) -> pd.DataFrame:
     """Put records into a table of the common columns, and any others after them."""
     others = dict.fromkeys(key for row in rows for key in row if key not in COLUMNS)
-    table = pd.DataFrame(rows, columns=[*COLUMNS, *others])
-    table["path"] = table["path"].astype(str)
+    # A name may not be UTF-8. That of a file has to stay as it is, and pandas' strings cannot hold
+    # it; that of a folder, which is a label, becomes text.
+    texts = [
+        {name: as_text(cell) if isinstance(cell, str) else cell for name, cell in row.items()}
+        for row in rows
+    ]
+    table = pd.DataFrame(texts, columns=[*COLUMNS, *others])
+    table["path"] = as_paths(row["path"] for row in rows)
     table.attrs["left_out"] = [str(path) for path in left_out]
     table.attrs["copies"] = [str(path) for path in copies]
     return table
+
+
+def as_paths(paths: Iterable[str | Path]) -> pd.Series:
+    """Return a column of paths, which holds names that are not UTF-8."""
+    return pd.Series([str(path) for path in paths], dtype=object)
 
 
 def to_records(table: pd.DataFrame) -> list[dict[str, Any]]:

@@ -1,5 +1,6 @@
 """What a table of recordings holds: counts, and the durations and rates in the files' headers."""
 
+import os
 from collections import Counter
 from typing import Any
 
@@ -34,7 +35,7 @@ def summarise(table: pd.DataFrame) -> dict[str, Any]:
     unreadable = []
     for path in table["path"]:
         try:
-            header = soundfile.info(path)
+            header = soundfile.info(os.fsencode(path))  # it takes no name that is not UTF-8
         except (RuntimeError, OSError):  # soundfile's own errors are RuntimeErrors
             unreadable.append(path)
         else:

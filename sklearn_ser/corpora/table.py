@@ -1,26 +1,39 @@
 """A CSV of recordings: the columns `path` and `emotion`, `speaker` and `text` if known, and others.
 
-Relative paths count from the CSV's own folder, so that folder and CSV can move together.
+Relative paths count from the CSV's own folder, so that folder and CSV can move together. CSVs are
+read as spreadsheets write them: commas, semicolons or tabs; UTF-8, UTF-16 or Windows-1252; column
+names in any case; and paths as Windows writes them.
 """
 
+import csv
+import io
+import os
+import re
 import warnings
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
+from sklearn_ser._files import as_text, read_regular
 from sklearn_ser.corpora.base import COLUMNS
 from sklearn_ser.corpora.emotions import canonical_emotion
-from sklearn_ser.corpora.listing import absolute, make_table, some, to_records
+from sklearn_ser.corpora.listing import absolute, as_paths, make_table, some, to_records
 from sklearn_ser.exceptions import CorpusError, CorpusWarning
 
+MAX_BYTES = 1 << 30
 
-def read_table(path: str | Path) -> pd.DataFrame:
+
+def read_table(path: str | Path, on_error: str = "stop") -> pd.DataFrame:
     r"""Read a CSV of recordings.
 
     Parameters
     ----------
     path : str or Path
-        A CSV in UTF-8 (a byte order mark is fine), with a header.
+        A CSV with a header.
+    on_error : {"stop", "skip"}, default="stop"
+        Whether files that are not there are an error; with `"skip"` they stay in the table, for
+        whoever reads them to leave out.
 
     Returns
     -------
@@ -38,7 +51,7 @@ def read_table(path: str | Path) -> pd.DataFrame:
     Warns
     -----
     CorpusWarning
-        If a file is listed more than once.
+        If a file is listed more than once, or the CSV is not in Unicode.
 
     Examples
     --------
@@ -59,16 +72,16 @@ def read_table(path: str | Path) -> pd.DataFrame:
             raise CorpusError(
                 f"{path}: no {column} in {some(empty)}. Fill the cell or delete the row."
             )
-    table["path"] = [_locate(cell, path.parent) for cell in table["path"]]
+    table["path"] = as_paths(_locate(cell, path.parent) for cell in table["path"])
     missing = [
         f"{cell} (row {i + 2})"  # as a spreadsheet numbers it: the header is row 1
         for i, cell in enumerate(table["path"])
-        if "://" not in cell and not Path(cell).is_file()
+        if "://" not in cell and not os.path.isfile(cell)
     ]
-    if missing:
+    if missing and on_error != "skip":
         raise CorpusError(
             f"{path}: {len(missing)} of {len(table)} files are not there: {some(missing)}. "
-            f"Relative paths count from {path.parent}."
+            f"Relative paths count from {path.parent}; `on_error=skip` goes on without them."
         )
     if "label" not in table:
         table["label"] = table["emotion"]
@@ -81,42 +94,125 @@ def read_table(path: str | Path) -> pd.DataFrame:
 
 def _read_csv(path: Path) -> pd.DataFrame:
     """Read the cells: known columns are text (speaker 07 is not 7), an empty cell is missing."""
-    if not path.is_file():
+    if not os.path.lexists(path):
         raise CorpusError(f"There is no file {path}: check the path.")
     try:
+        text, is_unicode = _decode(read_regular(path, MAX_BYTES))
+        header, text = _read_header(text)
+        delimiter = _delimiter(header)
+        columns = _name_columns(path, next(csv.reader([header], delimiter=delimiter)))
         with warnings.catch_warnings():
             # Cells beyond the header would otherwise be dropped with no more than a warning.
             warnings.simplefilter("error", pd.errors.ParserWarning)
             table = pd.read_csv(
-                path,
-                encoding="utf-8-sig",
-                dtype=dict.fromkeys(COLUMNS, str),
+                io.StringIO(text),
+                sep=delimiter,
+                dtype={i: str for i, name in enumerate(columns) if name in COLUMNS},
                 # Not pandas' own list of what is missing: someone's speaker may be called NA.
                 keep_default_na=False,
                 na_values=[""],
                 skipinitialspace=True,
                 index_col=False,
             )
-    except UnicodeDecodeError:
-        raise CorpusError(f"{path} is not UTF-8: save it as 'CSV UTF-8' and try again.") from None
-    except pd.errors.EmptyDataError:
+    except (pd.errors.EmptyDataError, StopIteration):
         raise CorpusError(f"{path} is empty: it needs the columns path and emotion.") from None
-    except (OSError, ValueError, pd.errors.ParserWarning) as error:
+    except CorpusError:
+        raise
+    except OSError as error:
+        raise CorpusError(f"{path} cannot be read: {error.strerror}.") from None
+    except (ValueError, csv.Error, pd.errors.ParserWarning) as error:
         raise CorpusError(f"{path} cannot be read as a CSV: {str(error).strip()}.") from None
-    table.columns = table.columns.str.strip()
-    absent = [column for column in ("path", "emotion") if column not in table]
-    if absent:
-        raise CorpusError(
-            f"{path} has no column {' and no column '.join(absent)}; it has: "
-            f"{', '.join(table.columns)}. Name the columns path and emotion, with commas between."
-        )
+    table.columns = pd.Index(columns)
     if table.empty:
         raise CorpusError(f"{path} has a header but no rows: one row per recording is needed.")
+    return table if is_unicode else _resolve_bytes(table, path)
+
+
+def _decode(data: bytes) -> tuple[str, bool]:
+    """Return the text and whether it is Unicode; if not, its characters stand for its bytes."""
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):  # what Excel calls Unicode Text
+        return data.decode("utf-16", "replace"), True
+    try:
+        return data.decode("utf-8-sig"), True
+    except UnicodeDecodeError:
+        return data.decode("latin-1"), False
+
+
+def _read_header(text: str) -> tuple[str, str]:
+    """Return the line with the names of the columns, and the text from there on."""
+    if text[:4].lower() == "sep=":  # a line of its own, which tells Excel the separator
+        text = text.partition("\n")[2]
+    lines = io.StringIO(text, newline=None)
+    return next(line for line in lines if line.strip()), text
+
+
+def _delimiter(header: str) -> str:
+    """Return what stands between the cells: a comma, unless another makes sense of the header."""
+    for delimiter in (",", ";", "\t"):
+        names = [
+            name.strip().casefold() for name in next(csv.reader([header], delimiter=delimiter))
+        ]
+        if "path" in names and "emotion" in names:
+            return delimiter
+    return ","
+
+
+def _name_columns(path: Path, header: list[str]) -> list[str]:
+    """Return the names of the columns, the common ones in lower case."""
+    names = [as_text(name.strip()) for name in header]
+    names = [name.casefold() if name.casefold() in COLUMNS else name for name in names]
+    absent = [name for name in ("path", "emotion") if name not in names]
+    if absent:
+        raise CorpusError(
+            f"{path} has no column {' and no column '.join(absent)}; it has: {', '.join(names)}. "
+            "Name the columns path and emotion, with commas, semicolons or tabs between."
+        )
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise CorpusError(f"{path} has more than one column {twice[0]}: leave one.")
+    return names
+
+
+def _resolve_bytes(table: pd.DataFrame, path: Path) -> pd.DataFrame:
+    """Take what is not UTF-8 for Windows-1252, unless a file's name has just these bytes."""
+    guessed = False
+
+    def resolve(cell: Any, *, is_path: bool) -> Any:
+        nonlocal guessed
+        if not isinstance(cell, str):
+            return cell
+        data = cell.encode("latin-1")
+        text = data.decode("utf-8", "surrogateescape")
+        if as_text(text) == text or (is_path and os.path.isfile(_locate(text, path.parent))):
+            return text
+        guessed = True
+        return data.decode("cp1252", "replace")
+
+    for name in table:
+        cells = [resolve(cell, is_path=name == "path") for cell in table[name]]
+        table[name] = as_paths(cells) if name == "path" else pd.Series(cells, table.index)
+    if guessed:
+        warnings.warn(
+            f"{path} is not UTF-8, and was read as Windows-1252: save it as 'CSV UTF-8' if names "
+            "come out wrong.",
+            CorpusWarning,
+            stacklevel=6,
+        )
     return table
 
 
 def _locate(cell: str, folder: Path) -> str:
-    return cell if "://" in cell else str(absolute(folder / Path(cell).expanduser()))
+    """Return what a path in a cell means: as it stands, with Windows' separators, or unescaped."""
+    if "://" in cell:
+        return cell
+    spellings = [cell, cell.replace("\\", "/"), _unescape(cell)]
+    places = [str(absolute(folder / os.path.expanduser(spelling))) for spelling in spellings]
+    return next((place for place in places if os.path.isfile(place)), places[0])
+
+
+def _unescape(cell: str) -> str:
+    """Undo `as_text`, with which this package writes names that are not UTF-8."""
+    return re.sub(r"\\x([89a-f][0-9a-f])", lambda match: chr(0xDC00 + int(match[1], 16)), cell)
 
 
 def _drop_duplicates(table: pd.DataFrame, path: Path) -> pd.DataFrame:

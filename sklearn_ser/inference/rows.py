@@ -23,8 +23,8 @@ from sklearn_ser._files import (
     locked,
     nan_to_none,
     open_to_append,
-    printable_json,
     read_regular,
+    to_json,
     write_all,
     write_atomically,
 )
@@ -44,14 +44,14 @@ def as_csv(values: Sequence[Any]) -> str:
     line = io.StringIO()
     # With "\r\n" for the end of a line, cells that hold either of the two are quoted.
     csv.writer(line, lineterminator="\r\n").writerow(
-        ["" if value is None else value for value in nan_to_none(list(values))]
+        ["" if cell is None else cell for cell in nan_to_none(list(values))]
     )
     return line.getvalue()[:-2] + "\n"
 
 
 def as_json_line(row: Mapping[str, Any]) -> str:
     """Return a row as a line of JSON; NaN is null."""
-    return printable_json(json.dumps(nan_to_none(row), ensure_ascii=False)) + "\n"
+    return to_json(row, indent=None) + "\n"
 
 
 class State(NamedTuple):
@@ -356,7 +356,8 @@ def _read_table(path: Path) -> Any:
             text = dict.fromkeys(("path", "error"), str)
             table = pd.read_csv(path, dtype=text, keep_default_na=False, na_values=[""])
         elif path.suffix == ".jsonl":
-            table = pd.read_json(path, lines=True, dtype=False, convert_dates=False)
+            with open(path, encoding="utf-8") as lines:
+                table = pd.DataFrame([json.loads(line) for line in lines])
         else:
             table = pd.read_parquet(path)
     except (OSError, ValueError) as error:

@@ -9,7 +9,6 @@ trust. skops files run no code when loaded and are the way to share with strange
 import copy
 import hashlib
 import io
-import json
 import os
 import zipfile
 from collections.abc import Mapping
@@ -19,7 +18,7 @@ from typing import Any, NamedTuple
 import joblib
 from sklearn.pipeline import Pipeline
 
-from sklearn_ser._files import read_regular, staged
+from sklearn_ser._files import read_regular, staged, to_json
 from sklearn_ser._sklearn import PRIVATE_TYPES
 from sklearn_ser.exceptions import ModelError, SerError
 from sklearn_ser.persistence.card import (
@@ -136,7 +135,7 @@ def save_pipeline(
     path.parent.mkdir(parents=True, exist_ok=True)
     full_card = describe_pipeline(pipeline) | dict(card or {})
     full_card |= {"file": path.name, "sha256": hashlib.sha256(data).hexdigest()}
-    card_text = json.dumps(full_card, indent=2, ensure_ascii=False)
+    card_text = to_json(full_card)
     # Both are on the disk before either takes its place: a disk that is full spoils neither.
     with staged(path) as ready, staged(card_path(path)) as card_ready:
         ready.write_bytes(data)

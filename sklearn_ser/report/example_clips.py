@@ -2,6 +2,7 @@
 
 import base64
 import io
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -149,7 +150,7 @@ def durations(paths: pd.Series) -> pd.Series:
     seconds = []
     for path in paths:
         try:
-            with soundfile.SoundFile(path) as file:
+            with soundfile.SoundFile(os.fsencode(path)) as file:
                 seconds.append(file.frames / file.samplerate)
         except (RuntimeError, OSError):  # a URL, or a file that went away
             seconds.append(np.nan)

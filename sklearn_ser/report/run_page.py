@@ -1,6 +1,5 @@
 """The report of a run: one HTML file that needs nothing else."""
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Any
 import pandas as pd
 from sklearn.pipeline import Pipeline
 
+from sklearn_ser._files import as_text, to_json
 from sklearn_ser.classifiers.temperature import unwrap_classifier
 from sklearn_ser.features import count_features, name_features
 from sklearn_ser.metrics import Metrics, is_better_than_chance
@@ -113,7 +113,7 @@ def write_report(
         "by_group": _by_group(metrics),
         "largest_loss": _largest_loss(metrics),
         "audit": _audit(metrics.get("audit")),
-        "card": json.dumps(card, indent=2, ensure_ascii=False),
+        "card": to_json(card),
         "card_facts": _card_facts(card),
         "licence": LICENCE,
         "mistakes": None,
@@ -133,7 +133,7 @@ def write_report(
         charts = [*content["training"], *content["reliability"]]
         charts += [content["data"]["durations"]] if content["data"]["durations"] else []
     content["sections"] = _sections(content)
-    path.write_text(_render(content), encoding="utf-8")
+    path.write_text(as_text(_render(content)), encoding="utf-8")
     return charts
 
 

@@ -1,6 +1,5 @@
 """What `compare` does: every classifier under every split, on the same clips."""
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -8,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from sklearn_ser._files import to_json
 from sklearn_ser.corpora import load_data
 from sklearn_ser.exceptions import OptionError
 from sklearn_ser.metrics import compare_pairs
@@ -18,6 +18,7 @@ from sklearn_ser.runs.run_folder import new_folder, writing
 from sklearn_ser.runs.store import FeatureStore
 from sklearn_ser.runs.trainers import RecipeTrainer, check_speakers
 from sklearn_ser.runs.training import Outcome, audit_run, score_run, split_run, train_folds
+from sklearn_ser.runs.write import write_predictions
 
 __all__ = ["compare_run"]
 
@@ -60,7 +61,7 @@ def compare_run(
     progress = on_progress or silent
     each = [replace(options, clf=clf) for clf in clfs]
     trainers = {one.clf: RecipeTrainer.from_options(one, _epochs_of(progress)) for one in each}
-    table = load_data(options.data)
+    table = load_data(options.data, emotions=options.emotions, on_error=options.on_error)
     if options.normalize_speakers:
         check_speakers(table)
     for split in splits:  # what is wrong with a split is said before the work of extraction
@@ -128,7 +129,7 @@ def _compare_split(
     speakers = None if store.speakers is None else store.speakers[tested]
     tests = compare_pairs(truth, predicted, speakers, seed=each[0].seed)
     found = {"rows": rows, "tests": tests, "audit": audit, "predicted": predicted}
-    paths = store.table["path"].to_numpy()[tested]
+    paths = store.table["path"].iloc[tested].reset_index(drop=True)
     return found, pd.DataFrame({"path": paths, "truth": truth})
 
 
@@ -153,8 +154,7 @@ def _describe_row(
 
 
 def _write(folder: Path, comparison: dict[str, Any], predictions: list[pd.DataFrame]) -> None:
-    text = json.dumps(comparison, indent=2, ensure_ascii=False)
-    (folder / "comparison.json").write_text(text, encoding="utf-8")
+    (folder / "comparison.json").write_text(to_json(comparison), encoding="utf-8")
     rows = []
     for row in comparison["rows"]:
         flat = dict(row, features=",".join(row["features"]))
@@ -165,6 +165,6 @@ def _write(folder: Path, comparison: dict[str, Any], predictions: list[pd.DataFr
         rows.append(flat)
     table = pd.DataFrame(rows)
     table.to_csv(folder / "comparison.csv", index=False)
-    pd.concat(predictions, ignore_index=True).to_csv(folder / "predictions.csv", index=False)
+    write_predictions(pd.concat(predictions, ignore_index=True), folder)
     title = f"{comparison['data']}: {comparison['n_clips']} clips"
     draw_comparison(comparison["rows"], folder / "comparison.png", title)

@@ -38,6 +38,7 @@ def evaluate_run(
     n_jobs: int | None = None,
     on_error: str = "stop",
     cache: Path | None = None,
+    emotions: str | None = None,
     stress_too: bool = False,
     on_progress: Progress | None = None,
 ) -> tuple[Metrics, list[str]]:
@@ -55,6 +56,8 @@ def evaluate_run(
     on_error : {"stop", "skip"}, default="stop"
     cache : Path, default=None
         Folder of the feature cache; `None` keeps no features.
+    emotions : str, default=None
+        The emotions to take, joined by commas; `None` takes all.
     stress_too : bool, default=False
         Whether to score degraded clips too.
     on_progress : callable, default=None
@@ -71,7 +74,7 @@ def evaluate_run(
     pipeline.named_steps["features"].set_params(n_jobs=n_jobs, cache_dir=cache)
     scaler = pipeline.named_steps["scale"]
     by_speaker = isinstance(scaler, SpeakerNormalizer) and scaler.unknown != "global"
-    table = load_data(data)
+    table = load_data(data, emotions=emotions, on_error=on_error)
     if by_speaker:
         check_speakers(table)
         if stress_too:

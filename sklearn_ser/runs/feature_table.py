@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 from sklearn.pipeline import Pipeline
 
-from sklearn_ser._files import write_atomically
+from sklearn_ser._files import as_text, check_writable, write_atomically
 from sklearn_ser.exceptions import OptionError, OutputError
 from sklearn_ser.pipelines import drop_failures, extract_features
 
@@ -57,7 +57,8 @@ def write_feature_table(
     """
     out = out.expanduser()
     if out.suffix not in (".parquet", ".csv") or out.is_dir():
-        raise OptionError(f"-o {out}: give a file that ends in .parquet or .csv.")
+        raise OptionError(f"`out={out}`: give a file that ends in .parquet or .csv.")
+    check_writable(out)
     features = pipeline.named_steps["features"]
     partial = out.with_name(f".{out.name}.partial")
     if features.cache_dir is None:
@@ -71,7 +72,7 @@ def write_feature_table(
         columns = [name for name in ("path", "emotion", "speaker") if name in table]
         rows = pd.concat(
             [
-                table[columns].reset_index(drop=True),
+                table[columns].assign(path=table["path"].map(as_text)).reset_index(drop=True),
                 pd.DataFrame(matrix, columns=features.get_feature_names_out()),
             ],
             axis=1,

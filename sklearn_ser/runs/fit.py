@@ -99,7 +99,7 @@ def _train(
 ) -> Metrics:
     """Take the one training path: table, features, folds, trainer, predictions, scores, folder."""
     started = time.perf_counter()
-    table = load_data(options.data)
+    table = load_data(options.data, emotions=options.emotions, on_error=options.on_error)
     if options.normalize_speakers:
         check_speakers(table)
     split_run(table, options, trainer)  # what is wrong with it is said before the work

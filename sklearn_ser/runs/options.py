@@ -33,6 +33,7 @@ class RunOptions:
     augment: str | None = None  # names joined by commas
     normalize_speakers: bool = False
     cache: Path | None = None
+    emotions: str | None = None  # names joined by commas
     folds: int | str | None = None  # how many, or "all"; None is one test set
 
     def __post_init__(self) -> None:

@@ -1,6 +1,7 @@
 """Predictions of many sources: one row each, or one for each window or segment of a recording."""
 
 import contextlib
+import os
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -223,7 +224,7 @@ def _seconds(source: str) -> str | None:
     import soundfile
 
     try:
-        return _clock(soundfile.info(source).duration)
+        return _clock(soundfile.info(os.fsencode(source)).duration)
     except (soundfile.SoundFileError, OSError, ValueError):
         return None
 

@@ -1,7 +1,6 @@
 """What a run leaves in its folder: pipeline and card, scores, predictions, figures, report."""
 
 import copy
-import json
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ import numpy as np
 import pandas as pd
 from sklearn.pipeline import Pipeline
 
+from sklearn_ser._files import as_text, to_json
 from sklearn_ser.classifiers import unwrap_classifier
 from sklearn_ser.features.augmentation import parse_augment
 from sklearn_ser.features.quality import describe_training
@@ -81,7 +81,7 @@ def write_run(folder: Path, out: Path, result: RunResult, started: float) -> Met
     card = _describe_run(result)
     tested = store.table.iloc[predictions.rows]
     table = _tabulate(tested, predictions, "folds" in result.metrics)
-    table.to_csv(folder / "predictions.csv", index=False)
+    write_predictions(table, folder)
     metrics = {**result.metrics, **_details(tested, predictions, result.metrics)}
     # The curves of a network are those of the pipeline that was scored, if there is just one.
     fitted = result.saved if "folds" in metrics else result.outcome.trained[0].pipeline
@@ -97,16 +97,21 @@ def write_run(folder: Path, out: Path, result: RunResult, started: float) -> Met
     save_pipeline(result.saved, folder / "pipeline.joblib", card)
     _save_network(result.saved, folder / "best_model.keras")
     metrics |= {"seconds": time.perf_counter() - started, "run": str(out)}
-    text = json.dumps(metrics, indent=2, ensure_ascii=False)
-    (folder / "metrics.json").write_text(text, encoding="utf-8")
+    (folder / "metrics.json").write_text(to_json(metrics), encoding="utf-8")
     title = f"{result.options.clf} on {data_name(result.options.data)}"
     evidence = Evidence(store.table, fold, table, fitted)
     charts = write_report(
         folder / "report.html", title, metrics, read_card(folder), _notes(card), evidence
     )
     for chart in charts:
-        (folder / "figures" / f"{chart.name}.svg").write_text(chart.svg, encoding="utf-8")
+        (folder / "figures" / f"{chart.name}.svg").write_text(as_text(chart.svg), encoding="utf-8")
     return cast(Metrics, metrics)
+
+
+def write_predictions(table: pd.DataFrame, folder: Path) -> None:
+    """Write the predictions of test clips as predictions.csv."""
+    table = table.assign(path=table["path"].map(as_text))
+    table.to_csv(folder / "predictions.csv", index=False)
 
 
 def _details(
@@ -154,7 +159,7 @@ def _tabulate(tested: pd.DataFrame, predictions: Predictions, folded: bool) -> p
     """Return a row per test clip: path, truth, prediction, and each emotion's probability."""
     table = pd.DataFrame(
         {
-            "path": tested["path"].to_numpy(),
+            "path": tested["path"].reset_index(drop=True),
             "truth": tested["emotion"].to_numpy().astype(str),
             "prediction": predictions.predicted,
         }

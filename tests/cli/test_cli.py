@@ -357,7 +357,7 @@ def test_predict_a_folder(trusted, little_corpus):
 
 
 def test_predict_nothing(trusted, tmp_path):
-    assert "holds no audio" in run("predict", trusted, tmp_path, code=2)[1]
+    assert "no audio file in" in run("predict", trusted, tmp_path, code=2)[1]
 
 
 def test_untrusted_model_is_refused(trusted, little_corpus, tmp_path, monkeypatch):

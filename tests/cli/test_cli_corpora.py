@@ -1,18 +1,20 @@
 """`sklearn-ser corpora`: what a person reads, what a program reads, and the exit codes."""
 
 import json
+import os
 import subprocess
 import sys
 import time
 from pathlib import Path
 
+import pandas as pd
 import pytest
 import soundfile
 from typer.testing import CliRunner
 
-import sklearn_ser.cli._corpora  # noqa: F401  registers the commands
-from sklearn_ser.cli._app import app
+from sklearn_ser.cli import app
 from sklearn_ser.corpora import download
+from tests.conftest import SR, voice
 
 
 @pytest.fixture(autouse=True)
@@ -98,7 +100,8 @@ def test_show_own_recordings(tmp_path):
     assert result.exit_code == 0
     assert json.loads(result.stdout)["seconds"] is None
     assert len(json.loads(result.stdout)["left_out"]) == 1
-    assert result.stderr.startswith("Note: 1 file")
+    assert "Note: All recordings in" in result.stderr
+    assert "Note: 1 file" in result.stderr
     result = run("show", tmp_path / "rec")
     assert "[b]sad" in result.stdout  # a name, not rich's markup
     assert "speakers: not known" in result.stdout
@@ -106,9 +109,18 @@ def test_show_own_recordings(tmp_path):
     assert "left out: 1 (loose.wav)" in result.stdout
 
 
+def test_show_some_emotions(tess):
+    document = json.loads(run("show", "tess", "--emotions", "Surprised", "--json").stdout)
+    assert document["emotions"] == {"surprise": 1}
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
+        (
+            ("show", "tess", "--emotions", "angry,joy"),
+            "--emotions: no clip is 'happy'",
+        ),
         (("show", "tes"), "Did you mean tess?"),
         (("show", "gone/"), "There is no folder"),
         (("show", "tess,gone.csv"), "There is no file"),
@@ -159,3 +171,88 @@ def test_help_loads_nothing_heavy():
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert result.stderr.strip() == "[]"
     assert time.perf_counter() - start < 10  # the load of the machine, not ours, may take its time
+
+
+ODD = (b"caf\xe9", b"new\nline", b'quo"te', b"-dash", "😀".encode(), b"semi;colon,comma", b"a\\b")
+
+
+@pytest.fixture
+def odd_names(tmp_path, home):
+    """Folders and files with names that file systems allow and few expect."""
+    for emotion in (b"angry", b"l\xe4rm"):
+        folder = os.path.join(os.fsencode(tmp_path), b"odd", emotion)
+        os.makedirs(folder)
+        for i, name in enumerate(ODD):
+            seed = i + 10 * len(emotion)
+            soundfile.write(os.path.join(folder, name + b".wav"), voice(0.4, 100 + seed), SR)
+    return tmp_path / "odd"
+
+
+def texts(folder):
+    """What a reader of UTF-8 finds in all tables and documents of a folder."""
+    for path in sorted(folder.rglob("*")):
+        if path.suffix in (".csv", ".json", ".html", ".svg", ".txt"):
+            yield path.read_text(encoding="utf-8")
+
+
+def test_odd_names_go_through_every_command(odd_names, tmp_path):
+    shown = ok("corpora", "show", odd_names, "--plots", tmp_path / "plots", "--json")
+    document = json.loads(shown.stdout)
+    assert document["emotions"] == {"angry": 7, r"l\xe4rm": 7}
+    ok("corpora", "show", odd_names)
+    how = ("--features", "mfcc", "--no-cache")
+    expected = {os.fsdecode(name).replace("\udce9", r"\xe9") + ".wav" for name in ODD}
+    for name, read in (("t.csv", pd.read_csv), ("t.parquet", pd.read_parquet)):
+        ok("features", odd_names, *how, "-o", tmp_path / name)
+        table = read(tmp_path / name)
+        assert {path.rpartition("/")[2] for path in table["path"]} == expected
+        assert set(table["emotion"]) == {"angry", r"l\xe4rm"}
+    ok("fit", "--data", odd_names, *how, "--out", tmp_path / "run", "--test-size", "0.5")
+    assert any(r"l\xe4rm" in text for text in texts(tmp_path / "run"))
+    compare = ("--split", "random", "--out", tmp_path / "compare")
+    ok("compare", "--data", odd_names, *how, "--clf", "logreg", *compare)
+    assert any(r"l\xe4rm" in text for text in texts(tmp_path / "compare"))
+    ok("evaluate", tmp_path / "run", "--data", odd_names, "--json")
+    for name in ("p.csv", "p.jsonl", "p.parquet"):
+        ok("predict", tmp_path / "run", odd_names, "-o", tmp_path / name)
+        ok("predict", tmp_path / "run", odd_names, "-o", tmp_path / name, "--resume")
+    table = pd.read_parquet(tmp_path / "p.parquet")
+    assert {path.rpartition("/")[2] for path in table["path"]} == expected
+    # What was written may be read again.
+    ok("features", tmp_path / "t.csv", *how, "-o", tmp_path / "again.csv")
+    assert (tmp_path / "again.csv").read_bytes() == (tmp_path / "t.csv").read_bytes()
+
+
+def ok(*words):
+    result = CliRunner().invoke(app, list(map(str, words)))
+    assert result.exit_code == 0, (words, result.output, result.exception)
+    return result
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("features", "{odd}", "-o", "/proc/features.csv"),
+        ("corpora", "show", "{odd}", "--plots", "/proc/plots"),
+        ("predict", "{model}", "{odd}", "-o", "/proc/rows.csv"),
+        ("predict", "{model}", "{odd}/angry/-dash.wav", "--window", "1", "--figure", "/proc/a.png"),
+    ],
+)
+def test_outputs_are_checked_before_the_work(words, odd_names, model, mine, monkeypatch):
+    def work(*_, **__):
+        raise AssertionError("the work was begun")
+
+    for name in ("extract_features", "summarise", "load_predictor"):
+        for module in ("runs.feature_table", "corpora", "runs.predict"):
+            monkeypatch.setattr(f"sklearn_ser.{module}.{name}", work, raising=False)
+    words = [word.format(odd=odd_names, model=model) for word in words]
+    result = CliRunner().invoke(app, words)
+    assert result.exit_code in (1, 2), result.output
+    assert "cannot be written" in result.stderr
+    assert words[-1] in result.stderr
+
+
+def test_help_of_features_knows_no_classifier():
+    text = " ".join(ok("features", "--help").stdout.split())
+    assert "recipe" not in text
+    assert "Without it: mfcc, chroma, mel and contrast." in text

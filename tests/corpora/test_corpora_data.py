@@ -1,5 +1,6 @@
 """`DATA`: names, folders, CSVs and several of them; what is said when something is wrong."""
 
+import os
 from pathlib import Path
 
 import pandas as pd
@@ -168,6 +169,27 @@ def test_csv_that_was_a_table_of_ours(home):
     pd.testing.assert_frame_equal(again, table)
 
 
+@pytest.mark.parametrize(
+    ("names", "emotions"),
+    [
+        (("dataset/foo/1.wav", "dataset/bar/2.wav"), {"foo", "bar"}),
+        (("a/b/foo/x/1.wav", "a/b/bar/x/2.wav"), {"foo", "bar"}),
+        (("train/sad/1.wav", "train/foo/2.wav", "test/happy/3.wav"), {"sad", "foo", "happy"}),
+        (("foo/1.wav", "bar/anna/2.wav"), {"foo", "bar"}),
+        (("data/sad/1.wav",), {"sad"}),
+    ],
+)
+def test_the_level_of_the_emotions_folders(names, emotions):
+    make("rec", *names)
+    assert set(load_data("rec")["emotion"]) == emotions
+
+
+def test_a_single_folder_without_an_emotions_name_is_said():
+    make("rec", "dataset/1.wav", "dataset/2.wav")
+    with pytest.warns(CorpusWarning, match="in the one subfolder dataset, which is taken for"):
+        assert set(load_data("rec")["emotion"]) == {"dataset"}
+
+
 def test_csv_with_addresses():
     table = load_data(write_csv("path,emotion\nhttps://example.org/a.wav,sad\n"))
     assert list(table["path"]) == ["https://example.org/a.wav"]
@@ -186,7 +208,8 @@ GONE = "path,emotion\n" + "".join(f"{i}.wav,sad\n" for i in range(7)) + "clips/a
     ("text", "words"),
     [
         ("file,emotion\na.wav,sad\n", ["no column path", "it has: file, emotion"]),
-        ("path;emotion\na.wav;sad\n", ["no column path and no column emotion", "path;emotion"]),
+        ("path|emotion\na.wav|sad\n", ["no column path and no column emotion", "path|emotion"]),
+        ("Path,path,emotion\na,b,sad\n", ["more than one column path"]),
         (GONE, ["7 of 8 files", "0.wav (row 2)", "4.wav (row 6) and 2 more", "count from"]),
         ("", ["is empty"]),
         ("path,emotion\n", ["no rows"]),
@@ -204,6 +227,54 @@ def test_errors_of_a_csv(text, words):
     assert all(word in str(error.value) for word in words), str(error.value)
 
 
-def test_csv_that_is_not_utf8():
-    with pytest.raises(CorpusError, match="not UTF-8: save it as 'CSV UTF-8'"):
-        load_data(write_csv("path,emotion\nclips/a.wav,Ärger\n", encoding="latin-1"))
+@pytest.mark.parametrize(
+    "data",
+    [
+        "path;emotion;speaker\nclips/a.wav;Ärger;07\n".encode("utf-8-sig"),
+        "path\temotion\tspeaker\nclips/a.wav\tÄrger\t07\n".encode("utf-16"),
+        "sep=;\r\nPath;Emotion;Speaker\r\nclips\\a.wav;Ärger;07\r\n".encode(),
+        '"PATH","EMOTION","SPEAKER"\r\n"clips\\a.wav","Ärger","07"\r\n'.encode(),
+        " Path , Emotion , Speaker \n clips/a.wav , Ärger,07\n".encode().replace(b" ,", b","),
+    ],
+)
+def test_csv_as_spreadsheets_write_it(data):
+    path = write_csv("")
+    Path(path).write_bytes(data)
+    table = load_data(path)
+    assert table["emotion"].tolist() == ["angry"]
+    assert table["speaker"].tolist() == ["07"]
+    assert table["path"].tolist() == [str(Path("data/clips/a.wav").absolute())]
+
+
+def test_csv_in_latin_1():
+    path = write_csv("path,emotion,note\nclips/a.wav,Ärger,ü\n", encoding="latin-1")
+    with pytest.warns(CorpusWarning, match="not UTF-8, and was read as Windows-1252"):
+        table = load_data(path)
+    assert table[["emotion", "label", "note"]].to_numpy().tolist() == [["angry", "Ärger", "ü"]]
+
+
+def test_csv_with_names_that_are_not_utf8():
+    path = Path(write_csv(""))
+    name = os.fsencode(path.parent.absolute() / "clips") + b"/caf\xe9.wav"
+    Path(os.fsdecode(name)).touch()
+    for cell in (b"clips/caf\xe9.wav", rb"clips/caf\xe9.wav"):
+        path.write_bytes(b"path,emotion\n" + cell + b",sad\n")
+        assert os.fsencode(load_data(path)["path"][0]) == name
+
+
+def test_missing_files_of_a_csv_may_be_skipped():
+    path = write_csv("path,emotion\nclips/a.wav,sad\ngone.wav,happy\n")
+    with pytest.raises(CorpusError, match="`on_error=skip` goes on without them"):
+        load_data(path)
+    assert load_data(path, on_error="skip")["emotion"].tolist() == ["sad", "happy"]
+
+
+def test_some_emotions(home):
+    make(home / "tess", *TESS)
+    table = load_data("tess", emotions="SURPRISED, angry")
+    assert sorted(table["emotion"].unique()) == ["angry", "surprise"]
+    assert table.index.tolist() == list(range(len(table)))
+    assert table.equals(load_data("tess", emotions=["angry", "surprise"]))
+    for emotions, words in (("joyful", "no clip is 'happy'; there are ang"), (" ,", "names none")):
+        with pytest.raises(CorpusError, match=words):
+            load_data("tess", emotions=emotions)
