@@ -109,21 +109,28 @@ def name_options(message: str) -> str:
     if context is None:
         return message
     parameters = {parameter.name: parameter for parameter in context.command.params}
+    # An option of several names, such as --cv and --split, is named as the message has it.
+    options = {
+        option.removeprefix("--").replace("-", "_"): (option, parameter)
+        for parameter in context.command.params
+        for option in parameter.opts
+    }
 
     def option(match: re.Match[str]) -> str:
         name, value = match[1], match[2]
         if "__" in name and "param" in parameters:  # of a step
             return f"--param {name}" + ("" if value is None else f"={value}")
-        if value == "None" and f"no_{name}" in parameters:
-            name, value = f"no_{name}", None
-        if name not in parameters:
-            return match[0]
-        parameter = parameters[name]
-        if parameter.param_type_name == "argument":
+        if value == "None" and f"no_{name}" in options:
+            return options[f"no_{name}"][0]
+        parameter = parameters.get(name)
+        if parameter is not None and parameter.param_type_name == "argument":
             return parameter.metavar or name.upper()
-        words = max(parameter.opts, key=len)
-        switch = getattr(parameter, "is_flag", False)
-        return words if value is None or switch else f"{words} {value.strip(chr(34) + chr(39))}"
+        if name not in options:
+            return match[0]
+        words, parameter = options[name]
+        if value is None or getattr(parameter, "is_flag", False):
+            return words
+        return f"{words} {value.strip(chr(34) + chr(39))}"
 
     return PARAMETER.sub(option, message)
 

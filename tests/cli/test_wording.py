@@ -53,6 +53,7 @@ def scratch():
         calibrate: bool = typer.Option(False, "--calibrate"),
         no_cache: bool = typer.Option(False, "--no-cache"),
         param: list[str] | None = None,
+        cv: str = typer.Option("random", "--cv", "--split"),
     ) -> None:
         raise OptionError(message)
 
@@ -70,6 +71,7 @@ def scratch():
         ("Give `clf__C=1`.", "Give --param clf__C=1."),
         ("`model` is no file.", "MODEL is no file."),
         ("`sr` is a rate.", "`sr` is a rate."),
+        ("Unknown `split=x` or `cv=x`.", "Unknown --split x or --cv x."),
         ("`a b` and `c`", "`a b` and `c`"),
     ],
 )
