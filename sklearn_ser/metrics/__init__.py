@@ -16,6 +16,7 @@ from sklearn_ser.metrics.paired import compare_pairs, paired_test
 from sklearn_ser.metrics.robustness import score_robustness
 from sklearn_ser.metrics.schema import Calibration, Metrics, Scores
 from sklearn_ser.metrics.scores import (
+    chance_level,
     chance_levels,
     constant_prediction,
     describe_predictions,
@@ -28,6 +29,7 @@ __all__ = [
     "Metrics",
     "Scores",
     "bootstrap_scores",
+    "chance_level",
     "chance_levels",
     "compare_pairs",
     "constant_prediction",

@@ -13,6 +13,7 @@ from sklearn_ser.metrics.groups import score_by_group
 from sklearn_ser.metrics.schema import Chance, Scores
 
 __all__ = [
+    "chance_level",
     "chance_levels",
     "constant_prediction",
     "describe_predictions",
@@ -104,9 +105,14 @@ def is_better_than_chance(scores: Mapping[str, Any]) -> bool:
     >>> is_better_than_chance({"uar_interval": [0.45, 0.7], "chance": {"uar": 0.5}})
     False
     """
-    chance = scores.get("chance") or {"uar": 1 / len(scores["per_emotion"])}
     low, _ = scores.get("uar_interval") or (scores["uar"], None)
-    return bool(low > chance["uar"])
+    return bool(low > chance_level(scores))
+
+
+def chance_level(scores: Mapping[str, Any]) -> float:
+    """Return the UAR of guessing, also for scores of an older version, which lack it."""
+    chance = scores.get("chance")
+    return chance["uar"] if chance else 1 / len(scores["per_emotion"])
 
 
 def constant_prediction(confusion: Mapping[str, Any] | None) -> tuple[str, int] | None:

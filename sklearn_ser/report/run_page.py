@@ -11,7 +11,7 @@ from sklearn.pipeline import Pipeline
 from sklearn_ser._files import as_text, to_json
 from sklearn_ser.classifiers.temperature import unwrap_classifier
 from sklearn_ser.features import count_features, name_features
-from sklearn_ser.metrics import Metrics, is_better_than_chance
+from sklearn_ser.metrics import Metrics, chance_level, is_better_than_chance
 from sklearn_ser.metrics.groups import GROUPS
 from sklearn_ser.model_selection.splits import SPLITS, Fold
 from sklearn_ser.report.charts import (
@@ -107,6 +107,7 @@ def write_report(
             ]
             if scores
         ],
+        "chance": chance_level(metrics),
         "above_chance": is_better_than_chance(metrics),
         "calibrated": describe_calibration(metrics.get("calibration") or {}),
         "confusion": _confusion(metrics),

@@ -4,7 +4,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from sklearn_ser.metrics import Calibration, Metrics, constant_prediction, is_better_than_chance
+from sklearn_ser.metrics import (
+    Calibration,
+    Metrics,
+    chance_level,
+    constant_prediction,
+    is_better_than_chance,
+)
 from sklearn_ser.model_selection.splits import SPLITS, TRANSDUCTIVE
 
 __all__ = [
@@ -42,11 +48,10 @@ def verdict(metrics: Metrics | Mapping[str, Any]) -> str:
     interval = metrics.get("accuracy_interval")
     between = f" (95% interval {interval[0]:.1%} to {interval[1]:.1%})" if interval else ""
     how = ", transductive" if metrics.get("transductive") else ""
-    chance = 1 / len(metrics["per_emotion"])
+    split = f"on a {metrics['split']} split{how}: {SPLITS.get(metrics['split'], metrics['split'])}"
     scores = (
         f"{metrics['accuracy']:.1%}{between} of {metrics['n_test']} test clips are recognised, UAR "
-        f"{metrics['uar']:.3f} where guessing gets {chance:.3f}, on a {metrics['split']} split"
-        f"{how}: {SPLITS.get(metrics['split'], metrics['split'])}."
+        f"{metrics['uar']:.3f} where guessing gets {chance_level(metrics):.3f}, {split}."
     )
     return " ".join(sentence for sentence in (describe_guessing(metrics), scores) if sentence)
 
@@ -64,6 +69,8 @@ def describe_guessing(metrics: Metrics | Mapping[str, Any]) -> str | None:
         return None
     constant = constant_prediction(metrics.get("confusion_matrix"))
     if constant is None:
+        if metrics.get("uar", 0) > (1 + chance_level(metrics)) / 2:  # nearer to perfect
+            return "Too few clips to say whether it is better than guessing."
         return "No better than guessing."
     emotion, n_clips = constant
     clips = "every clip" if n_clips == metrics["n_test"] else f"{n_clips} clips"

@@ -60,6 +60,16 @@ def test_verdict_at_chance():
     assert describe_guessing(nearly) == "It predicts calm for 159 clips: no better than guessing."
 
 
+def test_few_clips_say_little():
+    few = metrics_of(EMOTIONS, EMOTIONS)
+    assert few["uar_interval"][0] > 0.25  # even four clips without a mistake
+    few = metrics_of(EMOTIONS[:2], EMOTIONS[:2])
+    assert few["uar_interval"][0] < 0.5
+    assert verdict(few).startswith(
+        "Too few clips to say whether it is better than guessing. 100.0%"
+    )
+
+
 def test_all_right_is_not_certain():
     perfect = metrics_of(TRUTH, TRUTH)
     assert "100.0% (95% interval 95.5% to 100.0%)" in verdict(perfect)
