@@ -48,19 +48,18 @@ def evaluate(
     """
     from sklearn_ser.cli._show import print_groups, print_scores, print_stress, progress_bars
     from sklearn_ser.report.verdict import describe_guessing
-    from sklearn_ser.runs import evaluate_run
+    from sklearn_ser.runs import RunOptions, evaluate_run
 
+    options = RunOptions(
+        data,
+        emotions=emotions,
+        n_jobs=n_jobs,
+        on_error=on_error,
+        cache=choose_cache(cache, no_cache),
+    )
     with progress_bars() as progress:
         metrics, notes = evaluate_run(
-            model,
-            data,
-            emotions=emotions,
-            trust=trust,
-            n_jobs=n_jobs,
-            on_error=on_error,
-            cache=choose_cache(cache, no_cache),
-            stress_too=stress,
-            on_progress=progress,
+            model, options, trust=trust, stress_too=stress, on_progress=progress
         )
     for note in notes:
         notice(f"Note: {note}")

@@ -41,8 +41,15 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sklearn_ser.corpora._articulation import Array, Delivery
-from sklearn_ser.corpora._voice import SAMPLING_RATE, equaliser, frames, overlap_add, speak
+from sklearn_ser.corpora._formant_synthesizer import (
+    SAMPLING_RATE,
+    Array,
+    Delivery,
+    equaliser,
+    frames,
+    overlap_add,
+    speak,
+)
 from sklearn_ser.corpora.base import Reader
 from sklearn_ser.exceptions import CorpusError
 

@@ -32,13 +32,9 @@ __all__ = ["evaluate_run"]
 
 def evaluate_run(
     model: Path,
-    data: str,
+    options: RunOptions,
     *,
     trust: bool = False,
-    n_jobs: int | None = None,
-    on_error: str = "stop",
-    cache: Path | None = None,
-    emotions: str | None = None,
     stress_too: bool = False,
     on_progress: Progress | None = None,
 ) -> tuple[Metrics, list[str]]:
@@ -48,16 +44,10 @@ def evaluate_run(
     ----------
     model : Path
         A run's folder or a model file.
-    data : str
-        As for `fit`.
+    options : RunOptions
+        Its data, emotions, n_jobs, on_error and cache count.
     trust : bool, default=False
         Whether to load a joblib file that was not written here.
-    n_jobs : int, default=None
-    on_error : {"stop", "skip"}, default="stop"
-    cache : Path, default=None
-        Folder of the feature cache; `None` keeps no features.
-    emotions : str, default=None
-        The emotions to take, joined by commas; `None` takes all.
     stress_too : bool, default=False
         Whether to score degraded clips too.
     on_progress : callable, default=None
@@ -71,10 +61,10 @@ def evaluate_run(
     """
     started = time.perf_counter()
     pipeline = load_pipeline(model, trust=trust)
-    pipeline.named_steps["features"].set_params(n_jobs=n_jobs, cache_dir=cache)
+    pipeline.named_steps["features"].set_params(n_jobs=options.n_jobs, cache_dir=options.cache)
     scaler = pipeline.named_steps["scale"]
     by_speaker = isinstance(scaler, SpeakerNormalizer) and scaler.unknown != "global"
-    table = load_data(data, emotions=emotions, on_error=on_error)
+    table = load_data(options.data, emotions=options.emotions, on_error=options.on_error)
     if by_speaker:
         check_speakers(table)
         if stress_too:
@@ -82,9 +72,8 @@ def evaluate_run(
                 "`stress` changes single clips, and this model needs all of a speaker's: fit one "
                 "without `normalize_speakers`."
             )
-    table, left_out, notes = _known_clips(table, pipeline.classes_, data)
+    table, left_out, notes = _known_clips(table, pipeline.classes_, options.data)
     progress = on_progress or silent
-    options = RunOptions(data, n_jobs=n_jobs, on_error=on_error)
     store = FeatureStore(table, [pipeline], options, progress)
     relation, more = _relate(store, read_card(model), _seen_clips(model))
     clips = store.subset(np.arange(len(store)))

@@ -252,6 +252,35 @@ def test_outputs_are_checked_before_the_work(words, odd_names, model, mine, monk
     assert words[-1] in result.stderr
 
 
+def test_some_emotions_in_every_command(little_corpus, model, mine, tmp_path):
+    def classes(*words):
+        return json.loads(ok(*words, "--emotions", "Sadness, ANGRY", "--no-cache", "--json").stdout)
+
+    data = ("--data", little_corpus, "--features", "mfcc", "--n-jobs", "1")
+    some = {"angry", "sad"}
+    assert set(classes("fit", *data, "--out", tmp_path / "run")["per_emotion"]) == some
+    how = ("--clf", "logreg", "--split", "random", "--out", tmp_path / "compare")
+    assert classes("compare", *data, *how)["n_clips"] == 16
+    grid = ("--clf", "logreg", "--param", "clf__C=1", "--folds", "2", "--out", tmp_path / "grid")
+    assert set(classes("grid-search", *data, *grid)["per_emotion"]) == some
+    assert classes("evaluate", model, "--data", little_corpus)["n_test"] == 16
+    assert classes("features", little_corpus, "-o", tmp_path / "t.csv")["n_clips"] == 16
+
+
+def test_missing_files_of_a_csv_are_skipped(little_corpus, tmp_path):
+    csv = tmp_path / "own.csv"
+    clips = [(path, path.parent.name) for path in sorted(little_corpus.rglob("*.wav"))]
+    rows = pd.DataFrame([("gone.wav", "sad"), *clips], columns=["path", "emotion"])
+    rows.to_csv(csv, index=False)
+    how = ("fit", "--data", csv, "--features", "mfcc", "--json", "--out", tmp_path / "run")
+    refused = CliRunner().invoke(app, list(map(str, how)))
+    assert refused.exit_code == 2
+    assert "--on-error skip goes on without them" in refused.stderr
+    metrics = json.loads(ok(*how, "--on-error", "skip").stdout)
+    assert len(metrics["skipped"]) == 1
+    assert "gone.wav" in metrics["skipped"][0]
+
+
 def test_help_of_features_knows_no_classifier():
     text = " ".join(ok("features", "--help").stdout.split())
     assert "recipe" not in text

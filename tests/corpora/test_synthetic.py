@@ -19,7 +19,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
-from sklearn_ser.corpora import _articulation, _voice, load_corpus, synthetic
+from sklearn_ser.corpora import _formant_synthesizer, load_corpus, synthetic
 from sklearn_ser.corpora.synthetic import (
     DELIVERIES,
     MARKER,
@@ -334,12 +334,14 @@ def test_loudness_rate_and_brightness_follow_the_emotion(corpus):
 
 
 def test_vowels_are_where_they_should_be():
-    still = _articulation.Delivery(0, 0, 0, 1, -20, 0, 0.6, 0.5, 0.02, 0.0, 1)
+    still = _formant_synthesizer.Delivery(0, 0, 0, 1, -20, 0, 0.6, 0.5, 0.02, 0.0, 1)
     for vowel in "aiu":
-        clip = _voice.speak(vowel * 4, still, np.random.default_rng(0), pitch=100, tract=1.0)
+        clip = _formant_synthesizer.speak(
+            vowel * 4, still, np.random.default_rng(0), pitch=100, tract=1.0
+        )
         power = abs(librosa.stft(clip, n_fft=512)) ** 2
         envelope = np.convolve(power.mean(1), np.hanning(7), mode="same")
-        f1, f2, _ = _articulation.PHONES[vowel][0].formants
+        f1, f2, _ = _formant_synthesizer.PHONES[vowel][0].formants
         hz = np.arange(257) * 16000 / 512
         for formant, low in ((f1, 150), (f2, (f1 + f2) / 2)):
             near = (hz > low) & (hz < formant + 400)
@@ -349,7 +351,7 @@ def test_vowels_are_where_they_should_be():
 def test_pitch_contour_keeps_its_mean_and_rises_for_surprise():
     progress = np.linspace(0, 1, 80)
     for emotion, delivery in DELIVERIES.items():
-        contour = _articulation.intonation(progress, delivery, 3, np.random.default_rng(0))
+        contour = _formant_synthesizer.intonation(progress, delivery, 3, np.random.default_rng(0))
         assert contour[1:-1].mean() == pytest.approx(delivery.pitch)
         if emotion == "surprise":
             assert contour[-5:].mean() > contour[:5].mean() + 6
