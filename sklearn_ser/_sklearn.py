@@ -2,17 +2,21 @@
 
 `_parameter_constraints` and `_validate_params` are how scikit-learn's own estimators turn a wrong
 parameter into an `InvalidParameterError` that names it; `_get_output_config` tells what
-`set_output` was told. They are private, so `pyproject.toml` bounds the scikit-learn version and
-nothing else imports them.
+`set_output` was told, and `_wrap_data_with_container` does it. They are private, so `pyproject.toml`
+bounds the scikit-learn version and nothing else imports them.
 """
 
+from collections.abc import Callable
+from functools import wraps
 from numbers import Integral, Real
 from typing import Any
 
 import pandas as pd
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils._set_output import _get_output_config
+from sklearn.utils._set_output import _get_output_config, _wrap_data_with_container
 from sklearn.utils.validation import _check_sample_weight as check_sample_weight
+
+from sklearn_ser.exceptions import OptionError
 
 __all__ = [
     "PRIVATE_TYPES",
@@ -23,6 +27,7 @@ __all__ = [
     "keep_index",
     "one_of",
     "positive",
+    "sequences_stay_arrays",
     "validate_params",
 ]
 
@@ -78,6 +83,41 @@ def keep_index(transformer, matrix, index):
 
     scikit-learn itself keeps the index of a DataFrame or a Series alone.
     """
-    if index is None or _get_output_config("transform", transformer)["dense"] != "pandas":
+    if index is None or matrix.ndim != 2:
+        return matrix
+    if _get_output_config("transform", transformer)["dense"] != "pandas":
         return matrix
     return pd.DataFrame(matrix, index=index)
+
+
+def sequences_stay_arrays(cls: type) -> type:
+    """Decorate a transformer whose output may have three axes, which no table has.
+
+    Under `sklearn.set_config(transform_output="pandas")` such output stays an array.
+
+    Raises
+    ------
+    OptionError
+        By the decorated methods, where `set_output` has asked this very transformer for a table.
+    """
+    for name in ("transform", "fit_transform"):
+        setattr(cls, name, _arrays_pass(getattr(cls, name)))
+    return cls
+
+
+def _arrays_pass(method: Callable) -> Callable:
+    bare = getattr(method, "__wrapped__", method)  # without scikit-learn's own wrapper
+
+    @wraps(bare)
+    def decorated(self, X, *args, **kwargs):
+        output = bare(self, X, *args, **kwargs)
+        if getattr(output, "ndim", 2) == 2:
+            return _wrap_data_with_container("transform", output, X, self)
+        if getattr(self, "_sklearn_output_config", {}).get("transform", "default") != "default":
+            raise OptionError(
+                f"{type(self).__name__} returns sequences here, which have no table form: leave "
+                "set_output at its default."
+            )
+        return output
+
+    return decorated

@@ -134,7 +134,22 @@ class ClipTransformer(TransformerMixin, BaseEstimator):
         except (ValueError, TypeError) as error:
             raise OptionError(f"{type(self).__name__}: window={self.window!r}: {error}") from error
         if hasattr(self, "n_mels"):
-            self._mel()
+            self.check_bands("n_mels")
+            mel = self._mel()
+            if not _filters.mel(self.sr, stft.n_fft, *mel[:-1]).nnz:
+                raise OptionError(
+                    f"{type(self).__name__}: no FFT bin lies between `fmin={self.fmin:g}` and "
+                    f"`fmax={self.fmax}` Hz: raise `n_fft`, or widen them."
+                )
+
+    def check_bands(self, name: str) -> None:
+        """Raise `OptionError` where a parameter asks for more bands than the spectrum has bins."""
+        n_bands, n_bins = getattr(self, name), 1 + self._stft().n_fft // 2
+        if n_bands > n_bins:
+            raise OptionError(
+                f"{type(self).__name__}: `{name}={n_bands}` is more than the {n_bins} frequencies "
+                f"of a spectrum of `n_fft={self._stft().n_fft}`: lower `{name}`, or raise `n_fft`."
+            )
 
     def _stft(self) -> STFT:
         win_length = self.n_fft if self.win_length is None else self.win_length

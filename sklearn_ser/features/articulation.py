@@ -4,6 +4,7 @@ import numpy as np
 from scipy import fft, signal
 
 from sklearn_ser._sklearn import between
+from sklearn_ser.exceptions import OptionError
 from sklearn_ser.features import _pitch
 from sklearn_ser.features._base import STATISTICS_CONSTRAINTS, ClipTransformer
 from sklearn_ser.features._spectrum import STFT, Spectra
@@ -82,10 +83,20 @@ class Formants(SpeechTransformer):
         self.deltas = deltas
         self.over = over
 
+    def check_settings(self) -> None:
+        """Raise `ValueError` for parameters that are wrong alone or do not fit together."""
+        super().check_settings()
+        n_lags = 2 * _n_bins(self.fmax, self.sr, self.n_fft) - 2
+        if self.order >= n_lags:
+            raise OptionError(
+                f"Formants: `order={self.order}` needs a longer spectrum than `n_fft={self.n_fft}` "
+                f"has below `fmax={self.fmax:g}` Hz: lower `order`, or raise `n_fft`."
+            )
+
     def frames(self, spectra: Spectra) -> np.ndarray:
         """Return the formants of some clips' frames, of shape (n_frames, 3)."""
         stft = self._stft()
-        found = _formants(spectra, stft, self.order, min(self.fmax, self.sr / 2))
+        found = _formants(spectra, stft, self.order, self.fmax)
         for part in spectra.split(found, stft):
             for course in part.T:
                 known = np.flatnonzero(~np.isnan(course))
@@ -98,9 +109,13 @@ class Formants(SpeechTransformer):
         return ["f1", "f2", "f3"]
 
 
+def _n_bins(fmax: float, sr: int, n_fft: int) -> int:
+    return round(min(fmax, sr / 2) * n_fft / sr) + 1
+
+
 def _formants(spectra: Spectra, stft: STFT, order: int, fmax: float) -> np.ndarray:
     power = spectra.power(stft)
-    n_bins = round(fmax * stft.n_fft / spectra.sr) + 1
+    n_bins = _n_bins(fmax, spectra.sr, stft.n_fft)
     rate = 2 * (n_bins - 1) * spectra.sr / stft.n_fft
     turn = np.exp(-2j * np.pi * np.arange(n_bins) / stft.n_fft)
     emphasis = np.abs(1 - _PREEMPHASIS * turn) ** 2

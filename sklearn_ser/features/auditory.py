@@ -100,6 +100,11 @@ class BarkSpectrum(SpeechTransformer):
         self.deltas = deltas
         self.over = over
 
+    def check_settings(self) -> None:
+        """Raise `ValueError` for parameters that are wrong alone or do not fit together."""
+        super().check_settings()
+        self.check_bands("n_bands")
+
     def frames(self, spectra: Spectra) -> np.ndarray:
         """Return the level in the bands of some clips' frames, of shape (n_frames, n_bands)."""
         course = {

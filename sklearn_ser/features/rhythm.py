@@ -1,8 +1,11 @@
 """Features of pace: how long voice and pauses last, and how fast the spectrum fluctuates."""
 
+from numbers import Real
+
 import numpy as np
 
 from sklearn_ser._sklearn import at_least
+from sklearn_ser.exceptions import OptionError
 from sklearn_ser.features import _activity, _courses, _pitch
 from sklearn_ser.features._base import ClipTransformer
 from sklearn_ser.features._spectrum import STFT, Spectra
@@ -201,6 +204,17 @@ class ModulationSpectrum(ClipTransformer):
         self.edges = edges
         self.n_fft = n_fft
         self.hop_length = hop_length
+
+    def check_settings(self) -> None:
+        """Raise `ValueError` for parameters that are wrong alone or do not fit together."""
+        super().check_settings()
+        edges = list(self.edges)
+        numbers = all(isinstance(edge, Real) for edge in edges)
+        if not numbers or len(edges) < 2 or sorted(set(edges)) != edges or edges[0] < 0:
+            raise OptionError(
+                f"ModulationSpectrum: `edges={self.edges}` must be two or more ascending "
+                "frequencies in Hz."
+            )
 
     def _stft(self) -> STFT:
         return STFT(self.n_fft, self.hop_length, self.n_fft, "hann", True, "constant")

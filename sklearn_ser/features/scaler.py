@@ -4,9 +4,12 @@ import numpy as np
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from sklearn_ser._sklearn import sequences_stay_arrays
+
 __all__ = ["SequenceScaler"]
 
 
+@sequences_stay_arrays
 class SequenceScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     """Give each channel zero mean and unit variance over all frames of all training clips.
 

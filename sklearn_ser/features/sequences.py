@@ -36,6 +36,9 @@ class SequenceTransformer(ClipTransformer):
             ]
         )
 
+    def __init_subclass__(cls, **how):
+        super().__init_subclass__(auto_wrap_output_keys=None, **how)  # tables have two axes
+
     def feature_shape(self) -> tuple[int, ...]:
         """Return the shape of the features of one clip: (n_frames, n_channels)."""
         return self.n_frames, len(self.get_feature_names_out())
@@ -241,6 +244,8 @@ class FrameFeatures(SequenceTransformer):
         super().check_settings()
         if not (self.n_mfcc or self.n_chroma or self.n_bands):
             raise OptionError("FrameFeatures: n_mfcc, n_chroma and n_bands must not all be 0.")
+        for kind in self._kinds():
+            kind.check_settings()
 
     def _kinds(self) -> list[MFCC | Chroma | SpectralContrast]:
         shared = {name: getattr(self, name) for name in STFT_CONSTRAINTS}

@@ -9,6 +9,7 @@ from numbers import Integral
 import numpy as np
 
 from sklearn_ser._sklearn import at_least, between, one_of, positive
+from sklearn_ser.exceptions import OptionError
 from sklearn_ser.features import _filters
 from sklearn_ser.features._base import (
     MEL_CONSTRAINTS,
@@ -135,6 +136,17 @@ class MFCC(FrameTransformer):
         self.deltas = deltas
         self.over = over
 
+    def check_settings(self) -> None:
+        """Raise `ValueError` for parameters that are wrong alone or do not fit together."""
+        super().check_settings()
+        if self.n_mfcc > self.n_mels:
+            raise OptionError(
+                f"MFCC: `n_mfcc={self.n_mfcc}` is more than the `n_mels={self.n_mels}` mel bands "
+                "that the coefficients are computed from: lower `n_mfcc`, or raise `n_mels`."
+            )
+        if self.dct_type == 1 and self.n_mels < 2:
+            raise OptionError("MFCC: `dct_type=1` needs `n_mels` of 2 at least.")
+
     def frames(self, spectra: Spectra) -> np.ndarray:
         """Return the coefficients of some clips' frames, of shape (n_frames, n_mfcc)."""
         stft = self._stft()
@@ -153,7 +165,7 @@ class MFCC(FrameTransformer):
 
     def channels(self) -> list[str]:
         """Return the names mfcc_0, mfcc_1, and so on."""
-        return numbered("mfcc", min(self.n_mfcc, self.n_mels))
+        return numbered("mfcc", self.n_mfcc)
 
 
 class MelSpectrogram(FrameTransformer):
@@ -347,6 +359,11 @@ class Chroma(FrameTransformer):
         self.statistics = statistics
         self.deltas = deltas
         self.over = over
+
+    def check_settings(self) -> None:
+        """Raise `ValueError` for parameters that are wrong alone or do not fit together."""
+        super().check_settings()
+        self.check_bands("n_chroma")
 
     def frames(self, spectra: Spectra) -> np.ndarray:
         """Return the energy in the pitch classes of some clips' frames, (n_frames, n_chroma)."""

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from sklearn.pipeline import FeatureUnion
 
-from sklearn_ser._sklearn import active_transformers, keep_index
+from sklearn_ser._sklearn import active_transformers, keep_index, sequences_stay_arrays
 from sklearn_ser.audio.loader import Clips, check_clips
 from sklearn_ser.exceptions import OptionError
 from sklearn_ser.features._base import ClipTransformer
@@ -18,6 +18,7 @@ __all__ = ["AudioFeatureUnion", "count_features", "name_features"]
 LONG = 200  # characters of features and parameters that nobody reads
 
 
+@sequences_stay_arrays
 class AudioFeatureUnion(FeatureUnion):
     """Several features of each clip side by side, from one decoding and one spectrum.
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from sklearn_ser._sklearn import between
+from sklearn_ser._sklearn import at_least, between
 from sklearn_ser.features import _activity, _courses, _pitch
 from sklearn_ser.features._base import STATISTICS_CONSTRAINTS, ClipTransformer
 from sklearn_ser.features._spectrum import STFT, Spectra
@@ -10,6 +10,9 @@ from sklearn_ser.features._statistics import deltas
 from sklearn_ser.features.auditory import SPEECH_CONSTRAINTS, SpeechTransformer
 
 __all__ = ["Pitch", "VoiceCorrelations", "VoiceQuality"]
+
+# The harmonics between 2 and 3.5 kHz are among what is measured.
+_HARMONICS: dict = {"sr": [at_least(8000)]}
 
 
 class Pitch(SpeechTransformer):
@@ -131,7 +134,7 @@ class VoiceQuality(SpeechTransformer):
     (3, 8)
     """
 
-    _parameter_constraints: dict = {**SPEECH_CONSTRAINTS, **STATISTICS_CONSTRAINTS}
+    _parameter_constraints: dict = {**SPEECH_CONSTRAINTS, **_HARMONICS, **STATISTICS_CONSTRAINTS}
 
     def __init__(
         self,
@@ -187,7 +190,11 @@ class VoiceCorrelations(ClipTransformer):
     (3, 105)
     """
 
-    _parameter_constraints: dict = {**SPEECH_CONSTRAINTS, "n_cepstra": [between(0, 24)]}
+    _parameter_constraints: dict = {
+        **SPEECH_CONSTRAINTS,
+        **_HARMONICS,
+        "n_cepstra": [between(0, 24)],
+    }
 
     def __init__(self, sr=16000, *, n_cepstra=12, n_fft=512, hop_length=256):
         self.sr = sr

@@ -15,9 +15,15 @@ from sklearn_ser import (
     MFCC,
     AudioFeatureUnion,
     AudioLoader,
+    BarkSpectrum,
     Chroma,
+    Formants,
+    FrameFeatures,
+    LogMelSpectrogram,
     MelSpectrogram,
+    ModulationSpectrum,
     SpectralContrast,
+    VoiceQuality,
 )
 from sklearn_ser.audio import decoding
 from sklearn_ser.audio.loader import load_audio
@@ -297,3 +303,36 @@ def test_workers_stop_with_who_takes_their_results(monkeypatch):
         next(batches)
         batches.close()
     assert not running
+
+
+@pytest.mark.parametrize(
+    ("transformer", "words"),
+    [
+        (MFCC(n_mfcc=500), "`n_mfcc=500` is more than the `n_mels=128` mel bands"),
+        (MFCC(n_mfcc=21, n_mels=20), "`n_mfcc=21` is more than the `n_mels=20`"),
+        (MFCC(n_mfcc=1, n_mels=1, dct_type=1), "`dct_type=1` needs `n_mels` of 2"),
+        (FrameFeatures(n_mfcc=500), "`n_mfcc=500` is more than the `n_mels=128`"),
+        (FrameFeatures(n_bands=50), "50 octaves above fmin=200 Hz"),
+        (MelSpectrogram(n_fft=128), "`n_mels=128` is more than the 65 frequencies of a spectrum"),
+        (LogMelSpectrogram(n_mels=1026), "`n_mels=1026` is more than the 1025 frequencies"),
+        (LogMelSpectrogram(fmax=1.0), "no FFT bin lies between `fmin=0` and `fmax=1.0` Hz"),
+        (Chroma(n_chroma=2000), "`n_chroma=2000` is more than the 1025 frequencies"),
+        (BarkSpectrum(n_bands=300), "`n_bands=300` is more than the 257 frequencies"),
+        (Formants(order=30, fmax=1000, n_fft=128), "`order=30` needs a longer spectrum"),
+        (ModulationSpectrum(edges=(4,)), "two or more ascending frequencies"),
+        (ModulationSpectrum(edges=(4, "8")), "two or more ascending frequencies"),
+        (VoiceQuality(sr=5000), "'sr' parameter of VoiceQuality"),
+    ],
+)
+def test_parameters_that_do_not_fit_together(transformer, words):
+    with pytest.raises(ValueError, match=words):
+        transformer.fit([voice()])
+    name = type(transformer).__name__.lower()
+    union = AudioFeatureUnion([(name, transformer)])
+    with pytest.raises(ValueError, match=words):
+        union.fit([voice()])
+
+
+def test_the_most_coefficients_that_there_are():
+    found = MFCC(n_mfcc=20, n_mels=20).transform([voice()])
+    assert found.shape == (1, 20)

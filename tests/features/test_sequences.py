@@ -2,7 +2,9 @@ import json
 
 import librosa
 import numpy as np
+import pandas as pd
 import pytest
+import sklearn
 
 from sklearn_ser import (
     MFCC,
@@ -92,6 +94,36 @@ def test_sequences_have_no_table_form(little_corpus, tmp_path):
     )
     with pytest.raises(OptionError, match="must not all be 0"):
         FrameFeatures(n_mfcc=0, n_chroma=0, n_bands=0).fit([voice()])
+
+
+@pytest.mark.parametrize("recipe", ["cnn", "lstm"])
+def test_networks_under_a_global_set_output(recipe):
+    features = {"lstm": "logmel"}.get(recipe)
+    clips, emotions = [voice(0.2, seed=i) for i in range(8)], ["sad", "happy"] * 4
+    how = {"clf__epochs": 1, "random_state": 0}
+    expected = make_pipeline(recipe, features, **how).fit(clips, emotions)
+    with sklearn.config_context(transform_output="pandas"):
+        pipeline = make_pipeline(recipe, features, **how).fit(clips, emotions)
+        found = pipeline.predict_proba(clips)
+        assert isinstance(pipeline[:2].fit_transform(clips), np.ndarray)
+    np.testing.assert_array_equal(found, expected.predict_proba(clips))
+
+
+def test_features_of_one_row_are_tables_under_a_global_set_output():
+    with sklearn.config_context(transform_output="pandas"):
+        table = make_pipeline("svm", "mfcc")[:2].fit_transform(pd.Series([voice()], index=["a"]))
+    assert table.columns.tolist()[:2] == ["mfcc_0_mean", "mfcc_1_mean"]
+    assert table.index.tolist() == ["a"]
+
+
+def test_tables_of_sequences_are_refused_where_they_are_asked_for():
+    union = AudioFeatureUnion([("mfcc", MFCC())]).set_output(transform="pandas")
+    union.set_params(transformer_list=[("logmel", LogMelSpectrogram())])
+    scaler = SequenceScaler().set_output(transform="pandas")
+    for transformer, X in [(union, [voice()]), (scaler, np.zeros((2, 3, 4)))]:
+        with pytest.raises(OptionError, match="no table form"):
+            transformer.fit_transform(X)
+    assert isinstance(scaler.fit_transform(np.zeros((2, 3))), pd.DataFrame)
 
 
 def test_the_scaler():
