@@ -2,8 +2,8 @@
 
 `_parameter_constraints` and `_validate_params` are how scikit-learn's own estimators turn a wrong
 parameter into an `InvalidParameterError` that names it; `_get_output_config` tells what
-`set_output` was told, and `_wrap_data_with_container` does it. They are private, so `pyproject.toml`
-bounds the scikit-learn version and nothing else imports them.
+`set_output` was told, and `_wrap_data_with_container` does it. They are private, so
+`pyproject.toml` bounds the scikit-learn version and nothing else imports them.
 """
 
 from collections.abc import Callable

@@ -182,6 +182,11 @@ class AudioFeatureUnion(FeatureUnion):
             transformer._check(clips)
         return clips
 
+    def feature_shape(self) -> tuple[int, ...]:
+        """Return the shape of the features of one clip: (n_features,) or (n_frames, n_channels)."""
+        shapes = [transformer.feature_shape() for _, transformer, _ in active_transformers(self)]
+        return (*shapes[0][:-1], sum(shape[-1] for shape in shapes))
+
     def get_feature_names_out(self, input_features=None) -> np.ndarray:
         """Return the names of all features, in their order.
 

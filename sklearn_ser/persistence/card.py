@@ -210,6 +210,7 @@ def describe_pipeline(pipeline: Pipeline) -> dict[str, Any]:
         for name, transformer in steps["features"].transformer_list
         if isinstance(transformer, PretrainedEmbedding)
     }
+    shape = steps["features"].feature_shape()
     return {
         "card_format": CARD_FORMAT,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -217,8 +218,8 @@ def describe_pipeline(pipeline: Pipeline) -> dict[str, Any]:
         "classifier": repr(steps["clf"]),
         "network": isinstance(unwrap_classifier(steps["clf"]), NetworkClassifier),
         "features": [repr(transformer) for _, transformer in steps["features"].transformer_list],
-        "n_features": len(steps["features"].get_feature_names_out()),
-        "n_frames": getattr(steps["features"].transformer_list[0][1], "n_frames", None),
+        "n_features": shape[-1],
+        "n_frames": shape[0] if len(shape) > 1 else None,
         "sampling_rate": int(steps["audio"].sr),
         "resampler": steps["audio"].res_type,
         **({"checkpoints": checkpoints} if checkpoints else {}),

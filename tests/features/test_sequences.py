@@ -189,6 +189,13 @@ def test_each_is_one_command(clf, little_corpus, tmp_path):
     clip = little_corpus / "sad" / "0.wav"
     rows = json.loads(run("predict", tmp_path / "r", clip, "--json")[0])["rows"]
     assert rows[0]["error"] is None
+    size = {
+        "cnn": "87 frames of 128 features",
+        "lstm": "40 features",
+        "cnn-lstm": "87 frames of 59 features",
+    }[clf]
+    assert f"({size}" in run("card", tmp_path / "r")[0]
+    assert size in (tmp_path / "r" / "report.html").read_text(encoding="utf-8")
     err = run("fit", "--clf", "svm", "--features", "logmel", "--data", little_corpus, code=2)[1]
     assert "logmel gives sequences" in err
 
