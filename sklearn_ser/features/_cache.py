@@ -6,6 +6,7 @@ pickle, and a checksum of itself: a row that the disk or anybody has changed cou
 SQLite keeps the file whole through crashes and several processes at once.
 """
 
+import errno
 import hashlib
 import sqlite3
 import time
@@ -15,6 +16,8 @@ from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
+
+from sklearn_ser._files import make_private_folder, why_not_private
 
 __all__ = ["FeatureCache", "pack", "unpack"]
 
@@ -37,7 +40,8 @@ class FeatureCache:
     Parameters
     ----------
     folder : str or Path
-        Where to keep it; made if need be.
+        Where to keep it; made if need be, for this user alone. One that others can write to is
+        not used.
     max_bytes : int
         How large its file may grow before the values that were not used for the longest time are
         dropped.
@@ -116,7 +120,8 @@ class FeatureCache:
 
     @contextmanager
     def _connect(self) -> Iterator[sqlite3.Connection]:
-        self.file.parent.mkdir(parents=True, exist_ok=True)
+        make_private_folder(self.file.parent)
+        self._check_owner()
         with closing(sqlite3.connect(self.file, timeout=_SECONDS_TO_WAIT)) as connection:
             connection.text_factory = bytes
             # What the file says may come from anybody: nothing in it is to be run.
@@ -130,6 +135,13 @@ class FeatureCache:
             )
             yield connection
 
+    def _check_owner(self) -> None:
+        """Raise `OSError` where somebody else can have put features into the cache."""
+        for place in (self.file.parent, self.file):
+            with suppress(FileNotFoundError):
+                if reason := why_not_private(place):
+                    raise PermissionError(errno.EACCES, f"{place}: {reason}")
+
     @contextmanager
     def _surviving(self) -> Iterator[None]:
         """Turn trouble with the file into a warning; start a damaged one anew."""
@@ -139,8 +151,9 @@ class FeatureCache:
         except (sqlite3.Error, OSError, ValueError, TypeError) as error:
             # SQLite puts what it finds in a file into its messages, which may be no text at all.
             code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+            reason = error.strerror if isinstance(error, OSError) else str(error)
             if not isinstance(error, ValueError | TypeError) and code not in _DAMAGED:
-                self._warn(f"is of no use ({error}): going on without it. Remove the file, or name")
+                self._warn(f"is of no use ({reason}): going on without it. Mend that, or name")
             elif before is not None and self._inode() == before:  # another may have been quicker
                 self._start_anew(error)
 
@@ -151,7 +164,7 @@ class FeatureCache:
         if self._inode() is None:
             self._warn(f"was damaged ({error}) and starts anew. If that happens again, name")
         else:
-            self._warn(f"is damaged ({error}): going on without it. Remove the file, or name")
+            self._warn(f"is damaged ({error}): going on without it. Remove it, or name")
 
     def _inode(self) -> int | None:
         try:

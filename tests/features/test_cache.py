@@ -243,6 +243,38 @@ def test_without_a_usable_cache_work_goes_on(paths, tmp_path, spoil, message, de
         assert not decoded
 
 
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such permissions")
+@pytest.mark.parametrize(
+    ("mode", "place", "reason"),
+    [
+        (0o770, "", "others can write to it"),
+        (0o707, "", "others can write to it"),
+        (0o666, _cache.FILE_NAME, "others can write to it"),
+        (None, "", "belongs to another user"),
+        (None, _cache.FILE_NAME, "belongs to another user"),
+    ],
+)
+def test_a_cache_that_others_could_have_written_is_not_used(
+    paths, tmp_path, decoded, mode, place, reason
+):
+    features = union(tmp_path / "c" / "d")
+    rows = transform(features, paths[:2])
+    assert (tmp_path / "c").stat().st_mode & 0o777 == 0o700
+    assert (tmp_path / "c" / "d").stat().st_mode & 0o777 == 0o700
+    spoiled = tmp_path / "c" / "d" / place
+    if mode is not None:
+        spoiled.chmod(mode)
+    elif os.geteuid() == 0:
+        os.chown(spoiled, 12345, -1)
+    else:
+        pytest.skip("only root can give a folder away")
+    decoded.clear()
+    with pytest.warns(UserWarning, match=f"of no use .*{reason}.*going on without it"):
+        found = transform(features, paths[:2])
+    np.testing.assert_array_equal(found, rows)
+    assert len(decoded) == 2
+
+
 def rewrite(file, query, *values):
     with sqlite3.connect(file) as connection:
         assert connection.execute(query, values).rowcount
