@@ -32,7 +32,7 @@ from sklearn.pipeline import Pipeline
 from sklearn_ser.classifiers._keras import tensorflow_version
 from sklearn_ser.exceptions import CorpusError, SearchStopped
 from sklearn_ser.model_selection._journal import Journal, name_candidate
-from sklearn_ser.model_selection.splits import Subset, groups_of
+from sklearn_ser.model_selection.splits import Subset, groups_of, mirrored_columns
 from sklearn_ser.pipelines import find_name, set_pipeline_params
 
 __all__ = ["STRATEGIES", "SearchOptions", "SearchResult", "grid_search", "make_folds"]
@@ -223,12 +223,11 @@ def list_candidates(pipeline: Pipeline, options: SearchOptions, seed: int) -> li
 
 def _choose_groups(table: pd.DataFrame, split: str) -> tuple[np.ndarray | None, str]:
     """Return what the folds of a search must not share, and its name."""
-    for column in ("speaker", "text"):
-        if column in split or (column == "text" and split != "random"):
-            try:
-                return groups_of(table, column), column
-            except CorpusError:
-                continue  # one speaker is left to train on: texts are the next best
+    for column in mirrored_columns(split):
+        try:
+            return groups_of(table, column), column
+        except CorpusError:
+            continue
     return None, "random"
 
 

@@ -20,6 +20,7 @@ __all__ = [
     "Fold",
     "Subset",
     "groups_of",
+    "mirrored_columns",
     "split_corpus",
     "split_folds",
     "split_validation",
@@ -309,17 +310,26 @@ def split_validation(
     if not size:
         return rest, rest[:0], None
     emotion = table["emotion"].to_numpy()[rest]
-    for column in ("speaker", "text"):
-        if column in split or (column == "text" and split != "random"):
-            groups = table[column].iloc[rest] if column in table else pd.Series(dtype=object)
-            if groups.notna().all() and groups.nunique() >= 2:
-                kept, aside = hold_out(
-                    emotion, size, groups=groups.to_numpy().astype(str), random_state=seed
-                )
-                if set(emotion[aside]) <= set(emotion[kept]):
-                    return rest[kept], rest[aside], column
+    for column in mirrored_columns(split):
+        groups = table[column].iloc[rest] if column in table else pd.Series(dtype=object)
+        if groups.notna().all() and groups.nunique() >= 2:
+            kept, aside = hold_out(
+                emotion, size, groups=groups.to_numpy().astype(str), random_state=seed
+            )
+            if set(emotion[aside]) <= set(emotion[kept]):
+                return rest[kept], rest[aside], column
     kept, aside = hold_out(emotion, size, random_state=seed)
     return rest[kept], rest[aside], "random" if len(aside) else None
+
+
+def mirrored_columns(split: str) -> list[str]:
+    """Return what sets within the training set should not share either, the most wanted first.
+
+    Where one speaker is left to train on, different texts are the next best.
+    """
+    if split == "random":
+        return []
+    return [column for column in ("speaker", "text") if column in split or column == "text"]
 
 
 def groups_of(table: pd.DataFrame, column: str) -> np.ndarray:

@@ -146,7 +146,7 @@ def test_printed_summary_of_folds(spoken, tmp_path):
         "fit", "--data", spoken, "--split", "speaker+text", "--folds", 2, "--features", "mfcc",
         "--clf", "logreg", "--out", tmp_path / "r",
     )  # fmt: skip
-    for words in ("4 folds, whose predictions are pooled", "24 for the test", "bootstrap"):
+    for words in ("4 folds, whose predictions are pooled", "24 in the test set", "bootstrap"):
         assert words in out
 
 
