@@ -162,5 +162,5 @@ def test_calibrated_and_refit(noisy_corpus, tmp_path):
 
 
 def test_nothing_to_calibrate_on(noisy_corpus):
-    with pytest.raises(OptionError, match="raise --validation-size"):
+    with pytest.raises(OptionError, match="raise `validation_size`"):
         fit_run(RunOptions(noisy_corpus, calibrate=True, validation_size=0))

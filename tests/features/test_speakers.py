@@ -150,9 +150,9 @@ def test_files_alone_do_not_tell_who_speaks(normalized_run, little_corpus, spoke
     assert "do not tell who speaks" in run("listen", out, "--trust", "--source", clip, code=2)[1]
     assert "cannot be exported" in run("export", out, "--trust", "--to", "onnx", code=2)[1]
     said = run("evaluate", out, "--trust", "--data", spoken, "--stress", "--no-cache", code=2)[1]
-    assert "--stress asks about single clips" in said
+    assert "--stress changes single clips" in said
     assert "with the column speaker" in run("fit", *HOW, "--data", little_corpus, code=2)[1]
     said = run("evaluate", out, "--trust", "--data", little_corpus, "--no-cache", code=2)[1]
     assert "with the column speaker" in said
     said = run("fit", "--clf", "cnn", "--normalize-speakers", "--data", spoken, code=2)[1]
-    assert "cnn looks at sequences" in said
+    assert "cnn takes sequences" in said
