@@ -42,9 +42,11 @@ def describe(card: "Card") -> list[str]:
             lines.append(f"            {len(data['skipped'])} clips could not be read")
     scores, split = card.get("scores"), card.get("split")
     if scores and split:
+        guessing = scores.get("chance", {}).get("uar")
+        chance = "" if guessing is None else f" (chance {guessing:.3f})"
         lines.append(
-            f"Scores      accuracy {scores['accuracy']:.4f}, UAR {scores['uar']:.4f}, macro F1 "
-            f"{scores['macro_f1']:.4f} on a {split['kind']} split"
+            f"Scores      accuracy {scores['accuracy']:.4f}, UAR {scores['uar']:.4f}{chance}, "
+            f"macro F1 {scores['macro_f1']:.4f} on a {split['kind']} split"
             f"{', transductive' if split.get('transductive') else ''} ({split['n_test']} test clips"
             + (f" in {split['n_folds']} folds)" if "n_folds" in split else ")")
         )

@@ -74,6 +74,7 @@ class CardScores(TypedDict):
     accuracy_interval: NotRequired[list[float]]
     uar_interval: NotRequired[list[float]]
     macro_f1_interval: NotRequired[list[float]]
+    chance: NotRequired[dict[str, float]]  # accuracy and uar of guessing
 
 
 class CardAudit(TypedDict):

@@ -206,7 +206,7 @@ def _describe_run(result: RunResult) -> dict[str, Any]:
             for score in ("accuracy", "uar", "macro_f1")
             for name in (score, f"{score}_interval")
         }
-        | {"interval": metrics["interval"]},
+        | {name: metrics[name] for name in ("interval", "chance")},
         "audit": _shorten(metrics["audit"]),
         "refit": result.refit,
         "calibrated": options.calibrate,

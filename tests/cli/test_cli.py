@@ -411,7 +411,8 @@ def test_evaluate_checks_labels_before_extraction(trusted, tmp_path, monkeypatch
 
 def test_card(trusted):
     out, _ = run("card", trusted)
-    for words in ("SVMClassifier", "angry, neutral, sad", "22050 Hz", "random split", "SHA-256"):
+    for words in ("SVMClassifier", "angry, neutral, sad", "22050 Hz", "random split", "SHA-256",
+                  "(chance 0.333)"):  # fmt: skip
         assert words in out
     assert json.loads(run("card", trusted, "--json")[0])["recipe"] == "svm"
     assert "does not exist" in run("card", trusted / "nothing", code=2)[1]

@@ -83,11 +83,12 @@ async function loadCard() {
 function describeTest({ scores, split, audit, data }) {
   if (!scores || !split || !data) return "Its card does not say how it was tested.";
   const speakers = audit && audit.speaker;
-  const whose = !speakers ? "whose speakers may be known to it from training"
-    : speakers.n_shared ? "of speakers that it knew from training" : "of speakers that it had never heard";
+  const whose = !speakers ? "whose speakers may be in its training set"
+    : speakers.n_shared ? "of the speakers of its training set" : "of unseen speakers";
   const right = scores.accuracy === 1 ? "all" : percent(scores.accuracy);
-  const caution = speakers && !speakers.n_shared ? "" : " Expect fewer for other voices.";
-  return `Tested on ${split.n_test} clips of ${data.name}, ${whose}: ${right} right.${caution}`;
+  const guessing = scores.chance ? ` (guessing: ${percent(scores.chance.accuracy)})` : "";
+  const caution = speakers && !speakers.n_shared ? "" : " Expect fewer for other speakers.";
+  return `Tested on ${split.n_test} clips of ${data.name}, ${whose}: ${right} right${guessing}.${caution}`;
 }
 
 function makeBars() {
