@@ -115,7 +115,7 @@ def load_data(
         The emotions to take, in a list or joined by commas, in any case; `None` takes all.
     on_error : {"stop", "skip"}, default="stop"
         Whether files of a CSV that are not there are an error; with `"skip"` they stay in the
-        table, for whoever reads them to leave out.
+        table, and extraction leaves them out.
 
     Returns
     -------
@@ -143,11 +143,10 @@ def load_data(
     1     happy  emodb:03  emodb
     """
     data = str(data)
-    parts = [data] if _exists(data) else [part.strip() for part in data.split(",")]
-    parts = [part for part in parts if part]
-    if not parts:
+    names = [data] if _exists(data) else [name.strip() for name in data.split(",")]
+    tables = [_load_one(name, on_error) for name in names if name]
+    if not tables:
         raise CorpusError("No data is named: give a corpus, a folder or a CSV.")
-    tables = [_load_part(part, on_error) for part in parts]
     table = tables[0] if len(tables) == 1 else _join(tables)
     return table if emotions is None else _take_emotions(table, emotions)
 
@@ -171,18 +170,19 @@ def _take_emotions(table: pd.DataFrame, emotions: str | Sequence[str]) -> pd.Dat
     return taken
 
 
-def _load_part(part: str, on_error: str) -> pd.DataFrame:
-    looks_like_path = "/" in part or "\\" in part or part.startswith((".", "~"))
-    if not looks_like_path and not Path(part).suffix:
-        reader = find_reader(part)
-        if reader and (find_folder(reader.name) or not _exists(part)):
-            return load_corpus(part)
-        folder = find_folder(part)
-        if not _exists(part) and not folder:
-            get_reader(part)  # raises, with the names that are known
-        elif not _exists(part):
-            part = str(folder)
-    path = absolute(part)
+def _load_one(name: str, on_error: str) -> pd.DataFrame:
+    """Read a corpus, a folder or a CSV."""
+    looks_like_path = "/" in name or "\\" in name or name.startswith((".", "~"))
+    if not looks_like_path and not Path(name).suffix:
+        reader = find_reader(name)
+        if reader and (find_folder(reader.name) or not _exists(name)):
+            return load_corpus(name)
+        folder = find_folder(name)
+        if not _exists(name) and not folder:
+            get_reader(name)  # raises, with the names that are known
+        elif not _exists(name):
+            name = str(folder)
+    path = absolute(name)
     if path.suffix.lower() == ".csv" and not path.is_dir():
         return read_table(path, on_error)
     if path.is_file():
@@ -213,7 +213,7 @@ def _join(tables: list[pd.DataFrame]) -> pd.DataFrame:
     again = sum(map(len, tables)) - len(rows)
     if again:
         warnings.warn(
-            f"{again} files are in more than one part of the data; each counts once.",
+            f"{again} files are in more than one of the corpora; each counts once.",
             CorpusWarning,
             stacklevel=3,
         )

@@ -32,8 +32,8 @@ def read_table(path: str | Path, on_error: str = "stop") -> pd.DataFrame:
     path : str or Path
         A CSV with a header.
     on_error : {"stop", "skip"}, default="stop"
-        Whether files that are not there are an error; with `"skip"` they stay in the table, for
-        whoever reads them to leave out.
+        Whether files that are not there are an error; with `"skip"` they stay in the table,
+        and extraction leaves them out.
 
     Returns
     -------
@@ -220,10 +220,11 @@ def _drop_duplicates(table: pd.DataFrame, path: Path) -> pd.DataFrame:
     if not again.any():
         return table
     emotions = table.groupby("path", sort=False)["emotion"].nunique()
-    torn = [Path(name).name for name in emotions.index[emotions > 1]]
-    if torn:
+    ambiguous = [Path(name).name for name in emotions.index[emotions > 1]]
+    if ambiguous:
         raise CorpusError(
-            f"{path} gives different emotions to the same file: {some(torn)}. Keep one row each."
+            f"{path} gives different emotions to the same file: {some(ambiguous)}. Keep one row "
+            "each."
         )
     names = [Path(name).name for name in table["path"][again]]
     warnings.warn(

@@ -1,4 +1,4 @@
-"""What files are meant by the words on a command line."""
+"""Sources from names: files, URLs, folders, patterns and lists on standard input."""
 
 import glob
 import os

@@ -241,7 +241,7 @@ def _take_steps(
     printer: RowPrinter,
     progress: Progress,
 ) -> None:
-    """Hand rows on to the table and to whoever shows them, and count."""
+    """Write and show rows, and count them."""
     n_done = 0 if table is None else table.n_done
     with contextlib.closing(steps):  # and with it what its workers still do
         for step in steps:

@@ -185,7 +185,7 @@ def test_levels_of_baved_are_not_emotions():
     assert {canonical_emotion(row["label"]) for row in levels}.isdisjoint(EMOTIONS)
 
 
-def test_banglaser_and_ravdess_are_told_apart(tmp_path):
+def test_banglaser_and_ravdess_are_distinguished(tmp_path):
     """Their names have the same form, but not the same emotions and speakers."""
     bangla = [f"03-01-0{e}-01-01-01-{s:02}.wav" for e in range(1, 6) for s in range(1, 35)]
     ravdess_names = [f"03-01-0{e}-01-01-01-{s:02}.wav" for e in range(1, 9) for s in range(1, 25)]
@@ -271,7 +271,7 @@ def test_what_is_left_out_is_reported(tmp_path):
     assert sorted(names) == ["OAF_back_bliss.wav", "clip.mp4", "notes.wav"]
 
 
-def test_litter_is_not_worth_a_word(tmp_path):
+def test_hidden_files_are_passed_over(tmp_path):
     make(tmp_path / "T", *TESS, "readme.txt", ".DS_Store", "._OAF_back_angry.wav", "LICENSE")
     make(tmp_path / "T", "__MACOSX/OAF_back_sad.wav", ".git/OAF_back_sad.wav", "a.pdf")
     assert len(load_corpus("tess", tmp_path / "T")) == 4

@@ -42,7 +42,7 @@ def test_known_corpus_is_recognised_by_most_of_its_names():
         assert set(load_data("x")["corpus"]) == {"tess"}
 
 
-def test_a_path_object(tmp_path):
+def test_path_object(tmp_path):
     make(tmp_path / "rec", "sad/1.wav")
     assert len(load_data(tmp_path / "rec")) == 1
 
@@ -86,7 +86,7 @@ def test_several_joined_by_commas(home):
     make("rec", "sad/1.wav")
     make("e", "03a01Fa.wav", "08a01Fa.wav")
     Path("own.csv").write_text("path,emotion,speaker,loudness\ne/03a01Fa.wav,joy,03,7\n")
-    with pytest.warns(CorpusWarning, match="1 files are in more than one part"):
+    with pytest.warns(CorpusWarning, match="1 files are in more than one of the corpora"):
         table = load_data("tess, rec,./e,own.csv")
     assert list(table["corpus"]) == ["tess"] * 4 + ["rec"] + ["emodb"] * 2
     assert list(table["speaker"].dropna().unique()) == [
@@ -160,7 +160,7 @@ def test_csv(encoding):
     assert table["sex"].isna().all()
 
 
-def test_csv_that_was_a_table_of_ours(home):
+def test_csv_written_by_to_csv(home):
     make(home / "tess", *TESS)
     make(home / "emodb", "03a01Fa.wav")
     table = load_data("tess,emodb")
@@ -184,13 +184,13 @@ def test_the_level_of_the_emotions_folders(names, emotions):
     assert set(load_data("rec")["emotion"]) == emotions
 
 
-def test_a_single_folder_without_an_emotions_name_is_said():
+def test_single_folder_without_the_name_of_an_emotion():
     make("rec", "dataset/1.wav", "dataset/2.wav")
     with pytest.warns(CorpusWarning, match="in the one subfolder dataset, which is taken for"):
         assert set(load_data("rec")["emotion"]) == {"dataset"}
 
 
-def test_csv_with_addresses():
+def test_csv_with_urls():
     table = load_data(write_csv("path,emotion\nhttps://example.org/a.wav,sad\n"))
     assert list(table["path"]) == ["https://example.org/a.wav"]
 

@@ -267,7 +267,7 @@ def test_wrong_checksum(server, offer, home):
 @pytest.mark.parametrize(
     ("status", "words"), [(404, "HTTP 404: it is not there any more; get it"), (503, "try again")]
 )
-def test_the_server_says_no(server, offer, home, status, words):
+def test_http_errors(server, offer, home, status, words):
     offer()
     server.status = status
     with pytest.raises(DownloadError, match=words) as error:
@@ -302,7 +302,7 @@ def test_archive_that_would_fill_the_disk(server, offer, home):
 
 
 @pytest.mark.parametrize("body", [b"<html>Please sign in</html>", WHOLE[:-100], b""])
-def test_what_is_no_archive(server, offer, home, body):
+def test_damaged_archive(server, offer, home, body):
     offer()
     server.body = body
     with pytest.raises(DownloadError, match=r"corpus.zip is damaged .*removed"):
@@ -334,7 +334,7 @@ def test_disk_too_small(offer, monkeypatch):
         get_corpus("mine")
 
 
-def test_disk_that_fills_up(offer, monkeypatch):
+def test_no_space_left_while_downloading(offer, monkeypatch):
     offer()
 
     def extractall(self, path):
@@ -356,7 +356,7 @@ def test_folder_with_other_things(offer, tmp_path):
     ("name", "words"),
     [("savee", "registration form"), ("crema-d", "git lfs clone"), ("ravdes", "Did you mean")],
 )
-def test_what_takes_a_person(name, words):
+def test_corpora_without_a_download(name, words):
     with pytest.raises(CorpusError, match=words) as error:
         get_corpus(name)
     assert error.value.exit_code == 2

@@ -174,7 +174,7 @@ def test_stale_corpus_is_replaced(tmp_path, small, monkeypatch):
 
 
 @pytest.mark.parametrize("name", ["thesis.docx", "syn-f01-bamoli-angry-1.wav"])
-def test_foreign_folder_is_not_touched(tmp_path, small, name):
+def test_folder_with_other_files_is_not_touched(tmp_path, small, name):
     (tmp_path / name).write_text("mine")
     with pytest.raises(CorpusError, match=f"{name}: move them away or give another folder"):
         make_synthetic(tmp_path)
@@ -189,7 +189,7 @@ def test_foreign_file_in_a_stale_corpus_is_not_lost(tmp_path, small):
     assert (tmp_path / "syn" / "notes.txt").read_text() == "mine"
 
 
-def test_a_file_in_the_way(tmp_path, small):
+def test_file_in_place_of_the_folder(tmp_path, small):
     (tmp_path / "syn").write_text("mine")
     with pytest.raises(CorpusError, match="is a file"):
         make_synthetic(tmp_path / "syn")
@@ -238,7 +238,7 @@ def test_place_that_cannot_be_written(tmp_path, small):
         make_synthetic(tmp_path / "file" / "syn")
 
 
-def test_another_was_faster(tmp_path, small, monkeypatch):
+def test_another_process_was_faster(tmp_path, small, monkeypatch):
     folder, write = tmp_path / "syn", synthetic._write
 
     def overtaken(path, seed):

@@ -472,7 +472,7 @@ def test_a_killed_table_goes_on_where_it_was(paths, tmp_path, monkeypatch, decod
         (("-o", "t.csv", "--on-error", "hope"), "stop and skip"),
     ],
 )
-def test_mistakes(little_corpus, tmp_path, monkeypatch, words, message):
+def test_option_errors(little_corpus, tmp_path, monkeypatch, words, message):
     monkeypatch.chdir(tmp_path)
     assert message in run("features", little_corpus, *words, code=2)[1]
     assert not (tmp_path / "t.csv").exists()

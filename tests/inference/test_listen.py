@@ -92,7 +92,7 @@ def test_ctrl_c_ends_it_politely(model):
         (("--source", "no.wav", "--window", -1), "--window -1: give between"),
     ],
 )
-def test_mistakes(model, words, message):
+def test_option_errors(model, words, message):
     assert message in run("listen", model, *words, code=2)[1]
 
 

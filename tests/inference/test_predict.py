@@ -1,4 +1,4 @@
-"""`predict` at scale: what sources are, what is written, what is said of odd clips, and kill -9."""
+"""`predict`: its sources, tables and warnings, interruptions and pipes."""
 
 import io
 import json
@@ -99,7 +99,7 @@ def read_lines(path):
 
 
 @pytest.mark.parametrize("n_jobs", [1, 2])
-def test_every_form_holds_what_the_pipeline_says(model, clips, tmp_path, n_jobs):
+def test_tables_hold_the_probabilities_of_the_pipeline(model, clips, tmp_path, n_jobs):
     (tmp_path / "bad, file.wav").write_text("no audio")
     sources = [*clips, tmp_path / "bad, file.wav"]
     how = ("predict", model, *sources, "--n-jobs", n_jobs)
@@ -128,7 +128,7 @@ def test_every_form_holds_what_the_pipeline_says(model, clips, tmp_path, n_jobs)
 
 
 @pytest.mark.parametrize("clf", ["svm", "logreg", "mlp", "rf"])
-def test_an_answer_does_not_depend_on_its_neighbours(clf, little_corpus, clips):
+def test_predictions_alone_equal_those_of_a_batch(clf, little_corpus, clips):
     pipe = make_pipeline(clf, random_state=0)
     pipe.fit(clips, [path.split("/")[-2] for path in clips])
     together = predict_table(pipe, clips)
@@ -138,7 +138,7 @@ def test_an_answer_does_not_depend_on_its_neighbours(clf, little_corpus, clips):
     np.testing.assert_array_equal(together.filter(regex="^p_").to_numpy(), each)
 
 
-def test_abstaining(model, clips, tmp_path):
+def test_abstain_below(model, clips, tmp_path):
     how = ("predict", model, *clips, "--json")
     rows = json.loads(run(*how)[0])["rows"]
     limit = float(np.median([row["confidence"] for row in rows]))
@@ -163,13 +163,13 @@ def test_abstaining(model, clips, tmp_path):
         (("--json", "--jsonl"), "choose one"),
     ],
 )
-def test_mistakes(model, clips, words, message, tmp_path, monkeypatch):
+def test_option_errors(model, clips, words, message, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert message in run("predict", model, clips[0], *words, code=2)[1]
     assert not list(tmp_path.iterdir())
 
 
-def test_many_bad_files_are_counted_not_recited(model, tmp_path):
+def test_many_unreadable_files(model, tmp_path):
     names = [tmp_path / f"{i}.wav" for i in range(30)]
     _, err = run("predict", model, *names, "--csv", tmp_path / "rows.csv", code=1)
     assert err.count("does not exist") == 20
@@ -186,7 +186,7 @@ def warnings_of(model, *waveforms):
     return [prediction.warning for prediction in found]
 
 
-def test_what_is_unlike_the_training_clips_is_said(model):
+def test_warnings_of_unusual_clips(model):
     y = voice(0.4, 180, seed=3)
     telephone = soxr.resample(soxr.resample(y, SR, 8000), 8000, SR)
     rng = np.random.default_rng(0)
@@ -235,7 +235,7 @@ def test_percent_says_100_of_certainty_alone(probability, text):
     assert percent(probability) == text
 
 
-def test_training_clips_need_no_warning(model, clips):
+def test_no_warnings_of_training_clips(model, clips):
     assert predict_table(load_pipeline(model), clips)["warning"].isna().all()
     rows = json.loads(run("predict", model, *clips, "--json")[0])["rows"]
     assert [row["warning"] for row in rows] == [None] * len(clips)
@@ -293,7 +293,7 @@ class Recorder:
         self.details.append((done, total, detail))
 
 
-def test_breaking_off_tells_how_to_go_on(model, clips, tmp_path, monkeypatch):
+def test_keyboard_interrupt_names_resume(model, clips, tmp_path, monkeypatch):
     monkeypatch.setattr("sklearn_ser.inference.rows.COMMIT_SECONDS", 0)
     options = PredictOptions(out=tmp_path / "rows.csv", n_jobs=1)
     first = Recorder(stop_after=5)
@@ -306,7 +306,7 @@ def test_breaking_off_tells_how_to_go_on(model, clips, tmp_path, monkeypatch):
     assert pd.read_csv(tmp_path / "rows.csv")["path"].tolist() == clips
 
 
-def test_a_whole_table_is_left_as_it_is(model, clips, tmp_path):
+def test_resume_of_a_finished_table(model, clips, tmp_path):
     (tmp_path / "bad.wav").write_text("no audio")
     how = ("predict", model, *clips[:3], tmp_path / "bad.wav", "-o", tmp_path / "rows.csv")
     run(*how, code=1)
@@ -339,7 +339,7 @@ def test_csv_on_standard_output(model, clips, tmp_path):
 
 
 @pytest.mark.parametrize("how", [("--csv", "-"), ("--jsonl",), ()])
-def test_a_reader_that_has_seen_enough(model, clips, how):
+def test_broken_pipe(model, clips, how):
     """As `| head` does: the pipe is closed after the first line."""
     words = [sys.executable, "-m", "sklearn_ser", "predict", model, *clips * 20, *how]
     with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
@@ -351,7 +351,7 @@ def test_a_reader_that_has_seen_enough(model, clips, how):
     assert "roken" not in err
 
 
-def test_the_table_is_finished_though_nobody_reads(model, clips, tmp_path):
+def test_broken_pipe_beside_a_file(model, clips, tmp_path):
     words = [sys.executable, "-m", "sklearn_ser", "predict", model, *clips * 20, "--jsonl"]
     words += ["-o", tmp_path / "rows.csv"]
     with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
@@ -364,7 +364,7 @@ def test_the_table_is_finished_though_nobody_reads(model, clips, tmp_path):
 # Odd files
 
 
-def test_one_bad_header_among_good_files(model, clips, tmp_path):
+def test_damaged_header_among_good_files(model, clips, tmp_path):
     """What is made up of lies is refused in a sentence, and its neighbours are answered right."""
     good = io.BytesIO()
     soundfile.write(good, voice(0.4, 100), SR, format="WAV")
@@ -399,7 +399,7 @@ class Odd(ClassifierMixin, BaseEstimator):
 
 
 @pytest.mark.parametrize("row", [(np.nan, 0.5), (-0.2, 1.2), (0.9, 0.9), (0.0, 0.0), (np.inf, 0.0)])
-def test_what_is_no_probability_is_an_error_of_its_clip(row):
+def test_invalid_probabilities_are_errors(row):
     rng = np.random.default_rng(0)
     noise = [rng.normal(size=SR).astype(np.float32) * gain for gain in (0.2, 0.01, 0.2, 0.01)]
     pipe = make_pipeline(Odd(row), "mfcc").fit(noise, ["happy", "sad"] * 2)

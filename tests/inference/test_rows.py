@@ -36,7 +36,7 @@ def begun(path, n=1):
 
 @pytest.mark.parametrize("suffix", ["csv", "jsonl", "parquet"])
 @pytest.mark.parametrize(("cut", "label"), zip([0, 1, 7, 40, 300, 10_000], LABELS, strict=True))
-def test_what_is_half_written_is_cut_off(tmp_path, suffix, cut, label):
+def test_resume_after_an_interruption(tmp_path, suffix, cut, label):
     rows = rows_of(30, label)
     sources = [row["path"] for row in rows]
 
@@ -68,7 +68,7 @@ def test_what_is_half_written_is_cut_off(tmp_path, suffix, cut, label):
     assert len(list(tmp_path.iterdir())) == 2
 
 
-def test_going_on_with_something_else_is_refused(tmp_path):
+def test_resume_with_another_model_or_sources(tmp_path):
     path = tmp_path / "rows.csv"
     begun(path)
     with pytest.raises(OptionError, match="another model"):
@@ -83,7 +83,7 @@ def test_going_on_with_something_else_is_refused(tmp_path):
     anew.close()
 
 
-def test_one_writer_at_a_time(tmp_path):
+def test_lock(tmp_path):
     file = begin(tmp_path / "rows.csv")
     for resume in (False, True):
         with pytest.raises(OptionError, match="Another process is writing"):
@@ -94,7 +94,7 @@ def test_one_writer_at_a_time(tmp_path):
 
 @pytest.mark.parametrize("name", ["rows.csv.partial", "rows.csv.partial.journal", ".rows.csv.lock"])
 @pytest.mark.parametrize("resume", [False, True])
-def test_planted_links_lead_nowhere(tmp_path, name, resume):
+def test_symbolic_links_are_not_followed(tmp_path, name, resume):
     precious = tmp_path / "precious.txt"
     precious.write_text("do not touch\n" * 100)
     begun(tmp_path / "rows.csv")
@@ -120,7 +120,7 @@ def test_planted_links_lead_nowhere(tmp_path, name, resume):
         b"[" * 100_000 + b"\n\n",
     ],
 )
-def test_a_damaged_journal_is_said_in_a_sentence(tmp_path, journal):
+def test_damaged_journal(tmp_path, journal):
     begun(tmp_path / "rows.csv")
     kept = (tmp_path / "rows.csv.partial").read_bytes()
     (tmp_path / "rows.csv.partial.journal").write_bytes(journal)
@@ -130,7 +130,7 @@ def test_a_damaged_journal_is_said_in_a_sentence(tmp_path, journal):
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
-def test_a_pipe_for_a_journal_is_not_waited_for(tmp_path):
+def test_named_pipe_as_journal(tmp_path):
     begun(tmp_path / "rows.csv")
     (tmp_path / "rows.csv.partial.journal").unlink()
     os.mkfifo(tmp_path / "rows.csv.partial.journal")
@@ -139,7 +139,7 @@ def test_a_pipe_for_a_journal_is_not_waited_for(tmp_path):
 
 
 @pytest.mark.parametrize("damage", [b"[]\n", b"\xff\n", b"null\n", b"\0" * 50])
-def test_a_damaged_end_of_the_journal_does_not_count(tmp_path, damage):
+def test_damaged_end_of_the_journal(tmp_path, damage):
     begun(tmp_path / "rows.csv", 2)
     with open(tmp_path / "rows.csv.partial.journal", "ab") as journal:
         journal.write(damage)
@@ -186,12 +186,12 @@ def test_no_space_left(tmp_path, suffix):
 
 @pytest.mark.skipif(os.name == "nt" or os.geteuid() != 0, reason="needs a folder of no writing")
 @pytest.mark.parametrize("folder", ["/proc", "/sys"])
-def test_the_output_is_checked_first(folder):
+def test_unwritable_output(folder):
     with pytest.raises(OutputError, match="cannot be written"):
         begin(Path(folder) / "rows.csv")
 
 
-def test_cells(tmp_path):
+def test_quoting_of_cells(tmp_path):
     odd = 'a\r\n"b";, 😀\udce9=1'
     (tmp_path / "t.csv").write_text(as_csv(["x"]) + as_csv([odd]) + as_csv(["\r"]), newline="")
     table = pd.read_csv(tmp_path / "t.csv")

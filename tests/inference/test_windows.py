@@ -215,7 +215,7 @@ def test_webrtc_tells_speech_from_noise(pipe):
         ({"vad": "ears"}, "Unknown detector `vad=ears`"),
     ],
 )
-def test_mistakes(pipe, how, words):
+def test_option_errors(pipe, how, words):
     with pytest.raises(OptionError, match=words):
         EmotionStream(pipe, **how)
 

@@ -95,7 +95,7 @@ def test_features_of_each_classifier_are_extracted_once(spoken, tmp_path, monkey
         (("--split", "random,spaeker"), "Unknown split 'spaeker'"),
     ],
 )
-def test_mistakes(spoken, tmp_path, words, message):
+def test_option_errors(spoken, tmp_path, words, message):
     err = run("compare", "--data", spoken, "--out", tmp_path / "c", *words, code=2)[1]
     assert message in err
     assert not (tmp_path / "c").exists()
