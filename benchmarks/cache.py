@@ -12,9 +12,11 @@ GRID = {"clf__C": [0.1, 1, 10, 100], "clf__gamma": ["scale", 0.001, 0.01]}
 def measure_round(paths, y, folder, taken) -> None:
     """Extract twice, search on the warm cache, and search the ready matrix plainly."""
     import numpy as np
+    import pandas as pd
     from sklearn.model_selection import GridSearchCV, StratifiedKFold
 
-    from sklearn_ser.model_selection.search import grid_search
+    from sklearn_ser.model_selection import Subset
+    from sklearn_ser.model_selection.search import SearchOptions, grid_search
     from sklearn_ser.pipelines import extract_features, make_pipeline
 
     def measure(name, work):
@@ -27,12 +29,10 @@ def measure_round(paths, y, folder, taken) -> None:
     X, *_ = measure("first", lambda: extract_features(pipeline, paths))
     again, *_ = measure("second", lambda: extract_features(pipeline, paths))
     assert np.array_equal(X, again)
-    everything = np.arange(len(y))
+    table = pd.DataFrame({"path": paths, "emotion": y})
+    clips = Subset(np.arange(len(y)), table, lambda p: extract_features(p, paths).X)
     ours = measure(
-        "grid search, cache warm",
-        lambda: grid_search(
-            pipeline, lambda p: extract_features(p, paths)[0], y, GRID, rows=everything
-        ),
+        "grid search, cache warm", lambda: grid_search(pipeline, clips, SearchOptions(GRID))
     )
     tail = make_pipeline("svm", clf__calibrate=False)[2:]
     folds = StratifiedKFold(5, shuffle=True, random_state=0)
