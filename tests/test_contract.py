@@ -254,7 +254,7 @@ def names_imported(path):
         ("from sklearn_ser import make_pipeline; make_pipeline('ann')", "tensorflow matplotlib"),
         (
             "import numpy; from sklearn_ser import make_pipeline; "
-            "make_pipeline('svm').fit(numpy.random.default_rng(0).normal(size=(8, 4000)), "
+            "make_pipeline('svm').fit(numpy.random.default_rng(0).normal(size=(8, 4000)) / 10, "
             "['a', 'b'] * 4)",
             "tensorflow matplotlib numba",
         ),

@@ -10,10 +10,8 @@ from sklearn_ser.audio.decoding import (
     SOXR_TYPES,
     AudioSettings,
     check_finite,
-    check_promise,
     name_of,
     open_source,
-    read_mono,
 )
 from sklearn_ser.exceptions import AudioError
 
@@ -46,19 +44,20 @@ def iter_blocks(
         As `load_audio`; where the end of a source is damaged, after the blocks before it.
     """
     name = name or name_of(source)
-    with open_source(source, settings, name) as (file, promised):
-        rate, left = file.samplerate, promised
-        resample = StreamResampler(rate, settings.sr, settings.res_type)
+    with open_source(source, settings, name) as (reader, left):
+        resample = StreamResampler(reader.samplerate, settings.sr, settings.res_type)
+        empty = True
         while left > 0:
-            y = read_mono(file, min(left, BLOCK))
+            y = reader.read(BLOCK)
             if not len(y):
                 break
             check_finite(y, name)
             left -= len(y)
+            empty = False
             yield resample(y)
         yield resample.finish()
-    check_promise(promised - left, promised, rate, name)
-    if promised == left:
+        reader.check_end()
+    if empty:
         raise AudioError(f"{name} holds no samples: leave it out or record it again.")
 
 

@@ -8,7 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from sklearn_ser.audio.decoding import BLOCK, AudioSettings, decode, fetch
+from sklearn_ser._files import open_regular
+from sklearn_ser.audio.decoding import BLOCK, AudioSettings, decode
+from sklearn_ser.audio.sources import fetch, is_url
+from sklearn_ser.audio.waveforms import unpack
 from sklearn_ser.exceptions import AudioError
 
 __all__ = ["HELD_BYTES", "Content", "read_content"]
@@ -72,10 +75,7 @@ class Content:
                 raise _changed(name)
             self.data = again.data
         if self.data is not None:
-            try:
-                return decode(self.data, settings, name)
-            except AudioError:
-                pass  # a few formats are told by the name of their file alone; and errors name it
+            return decode(self.data, settings, name)
         decoded = decode(self.source, settings, name)
         if _stamp(self.source) != self.stamp:
             raise _changed(name)
@@ -100,13 +100,14 @@ def read_content(source: Any) -> Content | None:
     AudioError
         If a URL cannot be fetched.
     """
+    source = unpack(source)
     if isinstance(source, bytes | bytearray | memoryview):
         return Content(source, hashlib.sha256(source).hexdigest(), source)
     if isinstance(source, np.ndarray) and source.dtype.kind == "f":
         checksum = hashlib.sha256(f"{source.dtype} {source.shape}".encode())
         checksum.update(np.ascontiguousarray(source).data)
         return Content(source, checksum.hexdigest(), source)
-    if isinstance(source, str) and "://" in source:
+    if is_url(source):
         data = fetch(source)
         return Content(source, hashlib.sha256(data).hexdigest(), data)
     if isinstance(source, str | os.PathLike):
@@ -122,7 +123,7 @@ def _read_file(path: str) -> Content | None:
     if stamp is None:
         return None
     checksum = hashlib.sha256()
-    with open(path, "rb", buffering=0) as file:
+    with open_regular(path) as file:
         if stamp[2] <= HELD_BYTES:
             data = file.read()
             checksum.update(data)

@@ -1,37 +1,44 @@
 """From a source of audio to one mono waveform at one sampling rate, or a clear `AudioError`.
 
-A source is a path, a URL that `fsspec` understands, an open binary file, the bytes of a file, or a
-waveform. `load_audio` reads one.
+A source is a path, a URL, an open binary file, the bytes of a file, or a waveform. `load_audio`
+reads one.
 """
 
 import io
 import os
-import re
-import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
+from sklearn_ser.audio.completeness import (
+    check_header,
+    check_rest,
+    cut_short,
+)
+from sklearn_ser.audio.ffmpeg import FFMPEG, demuxer_of, open_with_ffmpeg
+from sklearn_ser.audio.mpg123 import without_messages
+from sklearn_ser.audio.sources import open_binary
+from sklearn_ser.audio.waveforms import is_waveform, split_waveform, unpack
 from sklearn_ser.exceptions import AudioError
 
 __all__ = [
+    "SERVED_FORMATS",
     "AudioSettings",
+    "SampleReader",
     "check_finite",
-    "check_promise",
-    "check_waveform",
     "decode",
-    "fetch",
     "finish",
     "load_audio",
     "name_of",
     "open_source",
-    "read_mono",
     "read_source",
 ]
+
+SERVED_FORMATS = ("WAV", "WAVEX", "FLAC", "OGG", "MP3", "AIFF")
+"""The formats that are decoded for untrusted clients; OGG holds Vorbis and Opus."""
 
 SOXR_TYPES = {"soxr_vhq": "VHQ", "soxr_hq": "HQ", "soxr_mq": "MQ", "soxr_lq": "LQ", "soxr_qq": "QQ"}
 RESAMPY_TYPES = ("kaiser_best", "kaiser_fast")
@@ -43,13 +50,28 @@ LOWEST_RATE, HIGHEST_RATE = 1_000, 1_000_000
 # MP3 headers round to whole frames of 1152 samples and include the encoder's padding.
 TOLERATED_SHORTAGE = 2 * 1152
 
-# Full scale is 1; what was never divided by it has 2^31. Greater powers do not fit into float32.
-GREATEST_SAMPLE = 1e10
+# Full scale is 1, which a waveform may exceed a little, as after a filter. Files of floats and
+# decoders may exceed it more, but none has 32768. Greater powers do not fit into float32.
+FULL_SCALE, GREATEST_RECORDED, GREATEST_SAMPLE = 1.5, 32.0, 1e10
+
+# A clip may have as many samples as its greatest duration has at this rate, in Hz: at ten times the
+# rate it would fill ten times the memory.
+COMMON_RATE = 48_000
 
 # soundfile says 2^63 - 1 where a header does not tell; the longest recordings have 10^10.
 _MOST_FRAMES = 1 << 48
 
 BLOCK = 1 << 18  # samples decoded at once from files of several channels, bytes read at once
+
+_HEAD_BYTES = 4096  # what tells formats apart
+
+_APPLE_DOUBLE = b"\0\x05\x16\x07"  # such as `._clip.wav`
+
+# What begins the files that are no MP3, by libsndfile's reading.
+_SIGNATURES = (
+    *(b"RIFF", b"RIFX", b"RF64", b"riff", b"FORM", b"fLaC", b"OggS", b".snd", b"dns."),
+    *(b"caff", b"NIST"),
+)
 
 
 @dataclass(frozen=True)
@@ -62,6 +84,8 @@ class AudioSettings:
     res_type: str = "soxr_hq"
     top_db: float | None = None
     max_duration: float | None = 600.0
+    formats: tuple[str, ...] | None = None
+    """Formats that are decoded, by libsndfile's names and `"FFMPEG"`; `None` for all."""
 
 
 def load_audio(
@@ -78,10 +102,13 @@ def load_audio(
 
     Parameters
     ----------
-    source : str, Path, bytes, binary file object, or array of shape (n_times,)
-        A file that soundfile reads (wav, flac, ogg, mp3, aiff and others, told apart by their
-        content, not by their name), a URL where the extra `urls` is installed, the bytes of such a
-        file, or a waveform of floats, which is taken to be at the rate `sr` already.
+    source : str, Path, bytes, binary file object, array of shape (n_times,), tuple or dict
+        A file (wav, flac, ogg, mp3, aiff and others, told apart by their content, not by their
+        name; mp4, m4a, webm, amr and others where the program ffmpeg is), a URL (http, https, s3,
+        gs, az, hf) where the extra `urls` is installed, the bytes of such a file, or a waveform.
+        A waveform holds floats between -1 and 1, or integers, which are divided by the full scale
+        of their type; it is taken to be at the rate `sr`, unless it comes as `(samples, rate)` or
+        `{"array": samples, "sampling_rate": rate}`.
     sr : int, default=22050
         Sampling rate of the result, in Hz.
     offset : float, default=0.0
@@ -132,181 +159,229 @@ def read_source(source: Any, settings: AudioSettings, name: str) -> np.ndarray:
 
 def decode(source: Any, settings: AudioSettings, name: str) -> tuple[np.ndarray, int]:
     """Return the mono samples of a source, checked, and the rate they were recorded at."""
-    if isinstance(source, np.ndarray | list | tuple):
-        y, rate = check_waveform(source, name), settings.sr
+    source = unpack(source)
+    if is_waveform(source):
+        y, rate = split_waveform(source, name)
+        rate = _check_rate(settings.sr if rate is None else rate, settings, name)
         y = y[int(settings.offset * rate) :]
         if settings.duration is not None:
             y = y[: int(settings.duration * rate)]
         _check_length(len(y), rate, settings, name)
+        # Bare waveforms, whose rate nobody has told, may be anything but infinite.
+        greatest = FULL_SCALE if settings.sr else GREATEST_SAMPLE
     else:
         y, rate = _decode(source, settings, name)
+        greatest = GREATEST_RECORDED
     if not len(y):
         if settings.offset:
             raise AudioError(f"{name} ends before offset={settings.offset:g} s: lower it.")
         raise AudioError(f"{name} holds no samples: leave it out or record it again.")
-    check_finite(y, name)
+    check_finite(y, name, greatest)
     return y, rate
-
-
-def finish(y: np.ndarray, rate: int, settings: AudioSettings, name: str) -> np.ndarray:
-    """Return decoded samples resampled, and trimmed where that is asked for."""
-    y = _resample(y, rate, settings, name)
-    return y if settings.top_db is None else _trim(y, settings.top_db)
 
 
 def _decode(source: Any, settings: AudioSettings, name: str) -> tuple[np.ndarray, int]:
     """Return the mono samples of an encoded source and their rate."""
-    with open_source(source, settings, name) as (file, promised):
-        y = read_mono(file, promised)
-    check_promise(len(y), promised, file.samplerate, name)
-    return y, file.samplerate
+    with open_source(source, settings, name) as (reader, promised):
+        y = reader.read(promised)
+        reader.check_end()
+    return y, reader.samplerate
+
+
+def finish(y: np.ndarray, rate: int, settings: AudioSettings, name: str) -> np.ndarray:
+    """Return decoded samples at the rate of the settings, trimmed where they say so."""
+    y = _resample(y, rate, settings, name)
+    return y if settings.top_db is None else _trim(y, settings.top_db)
 
 
 @contextmanager
-def open_source(source: Any, settings: AudioSettings, name: str) -> Iterator[tuple[Any, int]]:
+def open_source(
+    source: Any, settings: AudioSettings, name: str
+) -> Iterator[tuple["SampleReader", int]]:
     """Open a source at its offset; whatever goes wrong with it is an `AudioError`.
 
     Yields
     ------
-    file : soundfile.SoundFile
+    reader : SampleReader
     promised : int
         How many samples there should be to read.
     """
     import soundfile
 
     try:
-        with soundfile.SoundFile(_open(source, name)) as file:
-            rate = file.samplerate
-            if not LOWEST_RATE <= rate <= HIGHEST_RATE:
-                raise AudioError(f"{name} claims a sampling rate of {rate} Hz: its header is bad.")
-            start = int(settings.offset * rate)
-            if file.frames > _MOST_FRAMES:
+        with ExitStack() as stack:
+            file = stack.enter_context(open_binary(source, name))
+            reader = _open_decoder(file, settings, name, stack)
+            _check_rate(reader.samplerate, settings, name)
+            if reader.n_frames > _MOST_FRAMES:
                 raise AudioError(
                     f"{name} does not say how long it is, as if written to a pipe: write it again, "
                     "with ffmpeg -i IN OUT.flac for instance."
                 )
-            promised = max(0, file.frames - start)
-            _check_complete(file, name)
-            if settings.duration is not None:
-                promised = min(promised, int(settings.duration * rate))
-            _check_length(promised, rate, settings, name)
-            if start:
-                file.seek(min(start, file.frames))
-            yield file, promised
+            _check_length(reader.seek(settings), reader.samplerate, settings, name)
+            yield reader, reader.promised
     except (soundfile.SoundFileError, TypeError, ValueError, OSError) as error:
         if isinstance(error, AudioError):
             raise
         raise AudioError(_why_unreadable(source, name, error)) from error
 
 
-def check_promise(held: int, promised: int, rate: int, name: str) -> None:
-    """Raise `AudioError` where a file holds fewer samples than its header has promised."""
-    if promised - held > TOLERATED_SHORTAGE:
-        raise AudioError(_cut_short(name, held / rate, promised / rate))
+def _open_decoder(
+    file: BinaryIO, settings: AudioSettings, name: str, stack: ExitStack
+) -> "SampleReader":
+    """Open an encoded file by what it begins with, and check what its header says."""
+    import soundfile
+
+    head = file.read(_HEAD_BYTES)
+    file.seek(0)
+    if not head:
+        raise AudioError(f"{name} is empty (0 bytes): copy it again, or leave it out.")
+    if head.startswith(_APPLE_DOUBLE):
+        raise AudioError(f"{name} is no audio but what macOS keeps beside a file: leave it out.")
+    if (demuxer := demuxer_of(head)) is not None:
+        _check_format(FFMPEG, settings, name)
+        whole = settings.duration if settings.duration is not None else settings.max_duration
+        seconds = None if whole is None else settings.offset + whole + 1
+        file = stack.enter_context(open_with_ffmpeg(file, demuxer, seconds, name))
+        head = file.read(_HEAD_BYTES)
+        file.seek(0)
+    silenced = not head.startswith(_SIGNATURES)
+    with without_messages() if silenced else nullcontext():
+        audio = stack.enter_context(soundfile.SoundFile(_for_soundfile(file), closefd=False))
+    if demuxer is None:
+        _check_format(audio.format, settings, name)
+    check_header(audio, file, name)
+    return SampleReader(audio, file, name)
 
 
-def check_finite(y: np.ndarray, name: str) -> None:
-    """Raise `AudioError` where a sample is no number, or none that a recording has."""
+def _for_soundfile(file: BinaryIO) -> Any:
+    """Return the descriptor of a file on disk, which libsndfile reads by itself, or the file."""
+    return file.fileno() if isinstance(file, io.BufferedReader | io.FileIO) else file
+
+
+def _check_format(form: str, settings: AudioSettings, name: str) -> None:
+    if settings.formats is not None and form not in settings.formats:
+        kind = "a container that ffmpeg decodes" if form == FFMPEG else f"a {form} file"
+        raise AudioError(
+            f"{name} is {kind}; allowed are {', '.join(settings.formats)}: convert it to wav or "
+            "flac."
+        )
+
+
+class SampleReader:
+    """An open source, from which mono samples are read.
+
+    Attributes
+    ----------
+    samplerate : int
+        In Hz.
+    channels : int
+    n_frames : int
+        How many samples the header promises for each channel.
+    promised : int
+        How many of them there should be to read, after the offset and within the duration.
+    """
+
+    def __init__(self, audio: Any, file: BinaryIO, name: str):
+        self._audio = audio
+        self._file = file
+        self._name = name
+        self._is_mp3 = audio.format == "MP3"
+        self._start = self._held = 0
+        self.n_frames = self.promised = audio.frames
+        self.samplerate: int = audio.samplerate
+        self.channels: int = audio.channels
+
+    def seek(self, settings: AudioSettings) -> int:
+        """Go to the offset, and return how many samples there should be to read from there."""
+        self._start = min(int(settings.offset * self.samplerate), self.n_frames)
+        self.promised = self.n_frames - self._start
+        if settings.duration is not None:
+            self.promised = min(self.promised, int(settings.duration * self.samplerate))
+        if self._start:
+            with self._quiet():
+                self._audio.seek(self._start)
+        return self.promised
+
+    def read(self, n_times: int) -> np.ndarray:
+        """Return the next samples, the mean of the channels: as many, or what is left."""
+        n_times = min(n_times, self.promised - self._held)
+        with self._quiet():
+            y = read_mono(self._audio, n_times)
+        self._held += len(y)
+        return y
+
+    def check_end(self) -> None:
+        """Raise `AudioError` where there are fewer samples than promised, or more."""
+        rate = self.samplerate
+        if self.promised - self._held > TOLERATED_SHORTAGE:
+            raise AudioError(cut_short(self._name, self._held / rate, self.promised / rate))
+        if self._start + self.promised == self.n_frames:
+            with self._quiet():
+                check_rest(self._audio, self._file, self._name)
+
+    def _quiet(self) -> AbstractContextManager:
+        return without_messages() if self._is_mp3 else nullcontext()
+
+
+def check_finite(y: np.ndarray, name: str, greatest: float = GREATEST_RECORDED) -> None:
+    """Raise `AudioError` where a sample is no number, or greater than any that is recorded."""
     peak = max(y.max(), -y.min())
-    if peak <= GREATEST_SAMPLE:
+    if peak <= greatest:
         return
     if np.isfinite(peak):
         raise AudioError(
-            f"{name} holds samples of {peak:.1e}, where 1 is full scale: write it again from its "
-            "original."
+            f"{name} holds samples of {peak:.5g}, where 1 is full scale: divide numbers of 16 bit "
+            "by 32768, or write it again from its original."
         )
     raise AudioError(f"{name} holds NaN or infinite samples: write it again from its original.")
 
 
-def read_mono(file, n_frames: int) -> np.ndarray:
-    """Return the next samples of an open file, the mean of its channels."""
-    if file.channels == 1:
-        return file.read(n_frames, dtype="float32")
+def read_mono(audio: Any, n_frames: int) -> np.ndarray:
+    """Return the next samples of an open soundfile, the mean of its channels."""
+    if audio.channels == 1:
+        return audio.read(n_frames, dtype="float32")
     # Many channels at once could need many times the memory of the result.
-    blocks, left = [], n_frames
-    while left > 0:
-        block = file.read(min(left, BLOCK), dtype="float32", always_2d=True)
+    y, held = np.empty(n_frames, dtype=np.float32), 0
+    while held < n_frames:
+        block = audio.read(min(n_frames - held, BLOCK), dtype="float32", always_2d=True)
         if not len(block):
             break
-        blocks.append(block.mean(axis=1))
-        left -= len(block)
-    return np.concatenate(blocks) if blocks else np.empty(0, dtype=np.float32)
+        y[held : held + len(block)] = block.mean(axis=1)
+        held += len(block)
+    return y[:held]
 
 
-def _check_complete(file, name: str) -> None:
-    """Refuse a wav or aiff whose data chunk is longer than its file, and an ogg cut in the middle.
-
-    libsndfile reads such files without a word; its log is the only trace. Recorders that write to
-    a pipe put the greatest possible length in the header: that is no promise.
-    """
-    log = file.extra_info
-    # Radio streams often lack their last page; half a page is there only where a file was cut.
-    if "lacks an end-of-stream bit" in log and "Junk after the last page" in log:
-        raise AudioError(f"{name} is cut short: copy it again, or leave it out.")
-    if file.format not in ("WAV", "WAVEX", "AIFF", "RF64"):
-        return
-    for promised, held in re.findall(
-        r"^\s*(?:data|SSND) : (\d+) \(should be (\d+)\)", log, re.MULTILINE
-    ):
-        if int(held) < int(promised) < 0x7FFFF000:
-            seconds = file.frames / file.samplerate
-            raise AudioError(_cut_short(name, seconds, seconds * int(promised) / max(1, int(held))))
-
-
-def _cut_short(name: str, held: float, promised: float) -> str:
-    return (
-        f"{name} is cut short: its header promises {promised:.2f} s and it holds {held:.2f} s; "
-        "copy it again, or leave it out."
-    )
+def _check_rate(rate: int, settings: AudioSettings, name: str) -> int:
+    if settings.sr and not LOWEST_RATE <= rate <= HIGHEST_RATE:
+        raise AudioError(f"{name} claims a sampling rate of {rate} Hz: its header is bad.")
+    if not settings.sr and rate:
+        raise AudioError(f"{name} has a rate of its own: begin the pipeline with AudioLoader.")
+    return rate
 
 
 def _check_length(n_times: int, rate: int, settings: AudioSettings, name: str) -> None:
-    if settings.max_duration is not None and n_times > settings.max_duration * rate:
+    most = settings.max_duration
+    if most is None or n_times <= most * min(rate, COMMON_RATE):
+        return
+    mend = (
+        "cut it into clips, or set the loader's duration or max_duration; `window=SECONDS` reads "
+        "recordings of any length."
+    )
+    if n_times <= most * rate:  # not too long but at a rate that fills the memory
         raise AudioError(
-            f"{name} is {_clock(n_times / rate)} long, more than the {settings.max_duration:g} s "
-            "that count as one clip: cut it into clips, or set the loader's duration or "
-            "max_duration."
+            f"{name} holds {n_times} samples at {rate} Hz, as many as "
+            f"{_clock(n_times / COMMON_RATE)} at {COMMON_RATE} Hz and more than the {most:g} s "
+            f"that count as one clip: {mend}"
         )
+    raise AudioError(
+        f"{name} is {_clock(n_times / rate)} long, more than the {most:g} s that count as one "
+        f"clip: {mend}"
+    )
 
 
 def _clock(seconds: float) -> str:
     return f"{seconds:.1f} s" if seconds < 3600 else f"{seconds / 3600:.1f} h"
-
-
-def _open(source: Any, name: str) -> Any:
-    """Return what soundfile can open: a path, or a file object at its start."""
-    if isinstance(source, bytes | bytearray | memoryview):
-        return io.BytesIO(source)
-    if hasattr(source, "read"):
-        if hasattr(source, "seek"):
-            source.seek(0)
-        return source
-    if isinstance(source, str) and "://" in source:
-        return io.BytesIO(fetch(source))
-    if isinstance(source, str | os.PathLike):
-        path = os.fspath(source)
-        # A named pipe or a device would block or never end.
-        if not stat.S_ISREG(os.stat(path).st_mode):
-            raise AudioError(f"{name} is a folder or device, not an audio file.")
-        return os.fsencode(path)  # soundfile takes no name that is not UTF-8
-    raise AudioError(
-        f"{name} is a {type(source).__name__}: give a path, the bytes of a file, an open binary "
-        "file, or a 1-D array of floats."
-    )
-
-
-def fetch(url: str) -> bytes:
-    """Return the bytes behind a URL."""
-    try:
-        import fsspec
-    except ImportError as error:
-        raise AudioError(f"{url}: to read URLs, pip install 'sklearn-ser[urls]'.") from error
-    try:
-        with fsspec.open(url, "rb") as file:
-            return file.read()
-    except Exception as error:  # each file system behind fsspec raises errors of its own
-        reason = str(error) or type(error).__name__
-        raise AudioError(f"{url} cannot be fetched: {reason}.") from error
 
 
 def _why_unreadable(source: Any, name: str, error: Exception) -> str:
@@ -316,13 +391,6 @@ def _why_unreadable(source: Any, name: str, error: Exception) -> str:
         return f"{name} may not be read: change its permissions (chmod +r)."
     if isinstance(error, OSError) and error.strerror:
         return f"{name} cannot be read: {error.strerror}."
-    if isinstance(source, str | os.PathLike) and Path(source).is_file():
-        if not os.path.getsize(source):
-            return f"{name} is empty (0 bytes): copy it again, or leave it out."
-        try:  # libsndfile calls whatever the operating system says a system error
-            open(source, "rb").close()
-        except OSError as reason:
-            return _why_unreadable(source, name, reason)
     return (
         f"{name} is not audio that can be decoded ({_plain(error)}): convert it to wav or flac, "
         "or leave it out."
@@ -343,27 +411,8 @@ def name_of(source: Any, position: int | None = None) -> str:
         return os.fspath(source)
     if isinstance(file := getattr(source, "name", None), str):
         return file
-    kind = "waveform" if isinstance(source, np.ndarray | list | tuple) else "source"
+    kind = "waveform" if is_waveform(unpack(source)) else "source"
     return f"the {kind}" if position is None else f"{kind} {position}"
-
-
-def check_waveform(y: Any, name: str) -> np.ndarray:
-    """Return a waveform as float32, or raise `AudioError` where it is none."""
-    try:
-        y = np.asarray(y)
-    except ValueError as error:
-        raise AudioError(f"{name} is not an array of numbers: {error}.") from error
-    if y.ndim != 1:
-        raise AudioError(
-            f"{name} has the shape {y.shape}; one clip is a mono waveform of shape (n_times,): "
-            "average the channels first."
-        )
-    if y.dtype.kind != "f":
-        raise AudioError(
-            f"{name} holds {y.dtype} values; a waveform holds floats between -1 and 1: divide "
-            "integer samples by their full scale (32768 for int16)."
-        )
-    return y.astype(np.float32, copy=False)
 
 
 def _resample(y: np.ndarray, rate: int, settings: AudioSettings, name: str) -> np.ndarray:

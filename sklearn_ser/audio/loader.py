@@ -5,7 +5,7 @@ keeps nothing; `decoding.py` says how.
 """
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from numbers import Real
 from typing import Any, NamedTuple
@@ -25,6 +25,7 @@ from sklearn_ser.audio.decoding import (
     load_audio,
     name_of,
 )
+from sklearn_ser.audio.waveforms import full_scale, is_pair
 from sklearn_ser.exceptions import AudioError
 
 __all__ = ["AudioLoader", "Clips", "Decoded", "check_clips", "load_audio"]
@@ -205,7 +206,8 @@ class AudioLoader(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None): 
         Parameters
         ----------
         X : sequence of n_clips sources, or array of shape (n_clips, n_times)
-            Paths, URLs, bytes, open binary files, or waveforms at the rate `sr`.
+            Paths, URLs, bytes, open binary files, pairs `(samples, rate)`, rows
+            `{"array": samples, "sampling_rate": rate}`, or waveforms at the rate `sr`.
 
         Returns
         -------
@@ -240,7 +242,8 @@ class AudioLoader(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None): 
 
 def _as_sources(X: Any) -> list:
     """Return X as a list of sources, refusing what holds one clip where several are expected."""
-    if isinstance(X, str | os.PathLike | bytes | bytearray) or hasattr(X, "read"):
+    one = isinstance(X, str | os.PathLike | bytes | bytearray | Mapping) or hasattr(X, "read")
+    if one or is_pair(X):
         raise AudioError("One source of audio was given where a list is expected: write [source].")
     if hasattr(X, "iloc"):
         if getattr(X, "ndim", 1) == 2:
@@ -306,6 +309,9 @@ def check_clips(X: Any) -> Any:
         index = _index_of(X)
     if not hasattr(X, "iloc") and not _is_ragged(X):
         from sklearn.utils import check_array
+
+        if isinstance(X, np.ndarray) and X.dtype == np.int16:  # surely samples of 16 bit
+            X = full_scale(X, "the batch")
 
         X = list(check_array(X, dtype=np.float32))
     return Clips(_as_sources(X), _WAVEFORMS, index)

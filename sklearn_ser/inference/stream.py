@@ -14,7 +14,8 @@ from sklearn.pipeline import Pipeline
 
 from sklearn_ser._files import nan_to_none
 from sklearn_ser.audio.blocks import StreamResampler, iter_blocks
-from sklearn_ser.audio.decoding import AudioSettings, check_finite, check_waveform
+from sklearn_ser.audio.decoding import FULL_SCALE, AudioSettings, check_finite
+from sklearn_ser.audio.waveforms import check_waveform
 from sklearn_ser.exceptions import OptionError
 from sklearn_ser.inference.predictor import SILENCE, Prediction, Predictor
 from sklearn_ser.inference.voice_activity import make_detector
@@ -148,7 +149,8 @@ class EmotionStream:
         Parameters
         ----------
         samples : array of shape (n_times,)
-            Mono, floats between -1 and 1, at the stream's rate; any number of them.
+            Mono, floats between -1 and 1 or integers of their full scale, at the stream's rate; any
+            number of them.
 
         Returns
         -------
@@ -162,7 +164,7 @@ class EmotionStream:
         y = check_waveform(samples, "what was pushed")
         if not len(y):
             return []
-        check_finite(y, "what was pushed")
+        check_finite(y, "what was pushed", FULL_SCALE)
         return self._take(self._resample(y))
 
     def finish(self) -> list[EmotionEvent]:

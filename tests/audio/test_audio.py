@@ -81,15 +81,6 @@ def test_all_kinds_of_sources_agree(wav):
             np.testing.assert_array_equal(load_audio(source), expected)
 
 
-def test_urls(wav):
-    fsspec = pytest.importorskip("fsspec")
-    path = wav()
-    with fsspec.open("memory://clip.wav", "wb") as file:
-        file.write(path.read_bytes())
-    np.testing.assert_array_equal(load_audio("memory://clip.wav"), load_audio(path))
-    refused("memory://missing.wav", "memory://missing.wav cannot be fetched")
-
-
 def test_offset_and_duration_are_librosas(wav):
     path = wav(y=voice(1.0, sr=16000), sr=16000)
     expected, _ = librosa.load(path, sr=SR, offset=0.2, duration=0.5)
@@ -199,10 +190,6 @@ def test_absurd_rates(wav, rate, word):
 
 def test_stereo_array():
     refused(np.zeros((2, SR)), "shape (2, 22050)", "mono")
-
-
-def test_integer_samples():
-    refused(np.zeros(SR, dtype=np.int16), "int16", "32768")
 
 
 def test_nonsense():
@@ -315,10 +302,14 @@ def test_check_clips_takes_batches():
         check_clips(3)
 
 
-def test_samples_that_no_recording_has(wav):
+@pytest.mark.parametrize("greatest", [1e20, 2**31, 20_000])
+def test_samples_that_no_recording_has(wav, greatest):
     y = voice()
-    y[7] = 1e20
-    with pytest.raises(AudioError, match=r"holds samples of 1\.0e\+20, where 1 is full scale"):
-        load_audio(wav("huge.wav", y, subtype="FLOAT"))
-    y[7] = 2**31  # somebody forgot to divide
-    assert load_audio(wav("large.wav", y, subtype="FLOAT")).max() == 2**31
+    y[7] = greatest
+    refused(wav("huge.wav", y, subtype="FLOAT"), "huge.wav holds samples of", "1 is full scale")
+
+
+def test_samples_a_little_beyond_full_scale(wav):
+    y = voice()
+    y[7] = 2.5
+    assert load_audio(wav("loud.wav", y, subtype="FLOAT")).max() == 2.5

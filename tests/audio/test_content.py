@@ -2,7 +2,6 @@ import os
 
 import numpy as np
 import pytest
-import soundfile
 
 from sklearn_ser.audio import content as contents
 from sklearn_ser.audio.content import read_content
@@ -45,16 +44,6 @@ def test_a_large_file_is_hashed_in_blocks(wav, monkeypatch):
     monkeypatch.setattr(contents, "BLOCK", 1000)
     content = read_content(path)
     assert (content.sha256, content.data) == (whole.sha256, None)
-
-
-def test_a_format_that_only_its_name_tells(tmp_path):
-    path = tmp_path / "telephone.gsm"
-    data = (voice() * 20000).astype(np.int16)[:8000]
-    soundfile.write(path, data, 8000, format="RAW", subtype="GSM610")
-    by_path, rate = soundfile.read(path, dtype="float32")
-    y, _ = read_content(path).decode(SETTINGS, "telephone.gsm")
-    np.testing.assert_array_equal(y, by_path)
-    assert rate == 8000
 
 
 def test_what_has_no_content(tmp_path):

@@ -2,7 +2,7 @@
 
 import builtins
 import hashlib
-import io
+import os
 from collections import Counter
 from pathlib import Path
 
@@ -12,6 +12,7 @@ import pytest
 import soundfile
 
 from sklearn_ser import make_pipeline
+from sklearn_ser.audio import content
 from sklearn_ser.features.quality import loud_level
 from sklearn_ser.pipelines import extract_features
 from tests.conftest import SR, voice
@@ -32,19 +33,23 @@ def clips(wav):
 def reads(monkeypatch):
     """How often each file was opened, by name; whatever opened it."""
     counts: Counter = Counter()
-    opened, sound_file = builtins.open, soundfile.SoundFile.__init__
+    sound_file = soundfile.SoundFile.__init__
 
-    def count_open(file, *args, **how):
-        if str(file).endswith((".wav", ".flac")):
-            counts[str(file)] += 1
-        return opened(file, *args, **how)
+    def counting(opener):
+        def count_open(file, *args, **how):
+            if str(file).endswith((".wav", ".flac")):
+                counts[str(file)] += 1
+            return opener(file, *args, **how)
+
+        return count_open
 
     def count_sound_file(self, file, *args, **how):
-        if not isinstance(file, io.BytesIO):
+        if isinstance(file, str | int | os.PathLike):  # and no bytes that were read before
             counts[str(file)] += 1
         return sound_file(self, file, *args, **how)
 
-    monkeypatch.setattr(builtins, "open", count_open)
+    monkeypatch.setattr(builtins, "open", counting(builtins.open))
+    monkeypatch.setattr(os, "open", counting(os.open))
     monkeypatch.setattr(soundfile.SoundFile, "__init__", count_sound_file)
     return counts
 
@@ -104,7 +109,7 @@ def test_a_clip_that_changes_while_it_is_read_never_has_anothers_features(wav, t
         hashlib.sha256(one).hexdigest(): pipeline[:2].fit_transform([one])[0] for one in recordings
     }
     pipeline.set_params(features__cache_dir=tmp_path / "cache")
-    read = builtins.open
+    read = content.open_regular
 
     class Changing:
         def __init__(self, *args, **how):
@@ -123,7 +128,7 @@ def test_a_clip_that_changes_while_it_is_read_never_has_anothers_features(wav, t
     turn = iter(range(1, 100))
     path.write_bytes(recordings[0])
     with pytest.MonkeyPatch.context() as changing:
-        changing.setattr("sklearn_ser.audio.content.open", Changing, raising=False)
+        changing.setattr(content, "open_regular", Changing)
         for _ in range(10):
             X, inspections, failures = extract_features(pipeline, [path])
             assert not failures

@@ -224,8 +224,9 @@ def test_option_errors(pipe, how, words):
     ("samples", "words"),
     [
         (np.zeros((100, 2)), "average the channels"),
-        (np.zeros(100, dtype=np.int16), "divide integer samples"),
+        (np.zeros(100, dtype=np.int64), "full scale is not known"),
         ([float("nan")], "NaN"),
+        (np.full(100, 20_000.0), "1 is full scale"),
         (["a"], "floats"),
     ],
 )
