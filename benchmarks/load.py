@@ -1,7 +1,7 @@
 """Many clients at once against `serve`: good, bad and huge requests, on loopback, for a minute.
 
-Each client has an address of its own (127.0.0.2 and so on), as strangers have. Every answer is
-checked: the probabilities of good clips against the pipeline's own, refusals for their status.
+Each client has an address of its own (127.0.0.2 and so on), as different people have. Each response
+is checked: the probabilities of good clips against the pipeline's own, refusals for their status.
 Stops by itself after `--seconds`.
 """
 
@@ -35,7 +35,7 @@ def make_requests(paths: list[str], pipeline) -> list[tuple[str, bytes, object]]
     return sent
 
 
-async def be_a_client(number: int, url: str, sent: list, until: float, told: list) -> None:
+async def be_a_client(number: int, url: str, sent: list, until: float, responses: list) -> None:
     """Send requests until time is up; note kind, status, seconds and whether all was right."""
     import httpx
 
@@ -59,7 +59,7 @@ async def be_a_client(number: int, url: str, sent: list, until: float, told: lis
                 right = list(response.json()["probabilities"].values()) == expected
             else:
                 right = status == expected
-            told.append((kind, status, seconds, right))
+            responses.append((kind, status, seconds, right))
 
 
 async def watch(pid: int, until: float, memory: list[int]) -> None:
@@ -72,11 +72,11 @@ async def watch(pid: int, until: float, memory: list[int]) -> None:
 async def attack(url: str, pid: int, sent: list, arguments) -> tuple[list, list[int]]:
     """Let all clients loose."""
     until = time.monotonic() + arguments.seconds
-    told: list = []
+    responses: list = []
     memory: list[int] = []
-    clients = [be_a_client(i, url, sent, until, told) for i in range(arguments.clients)]
+    clients = [be_a_client(i, url, sent, until, responses) for i in range(arguments.clients)]
     await asyncio.gather(watch(pid, until, memory), *clients)
-    return told, memory
+    return responses, memory
 
 
 def main() -> None:
@@ -95,18 +95,18 @@ def main() -> None:
         model = save_pipeline(fitted, Path(folder) / "model.joblib")
         sent = make_requests(paths[:40], load_pipeline(model))
         with serving(model) as (url, pid):
-            told, memory = asyncio.run(attack(url, pid, sent, arguments))
-    seconds = np.array([seconds for _, status, seconds, _ in told if status == 200])
-    wrong = [item for item in told if not item[3]]
+            responses, memory = asyncio.run(attack(url, pid, sent, arguments))
+    seconds = np.array([seconds for _, status, seconds, _ in responses if status == 200])
+    wrong = [item for item in responses if not item[3]]
     settled = memory[len(memory) // 4 :]
     results = {
         "clients": arguments.clients,
         "seconds": arguments.seconds,
-        "answers": len(told),
+        "answers": len(responses),
         "wrong": len(wrong),
-        "statuses": dict(Counter(str(status) for _, status, _, _ in told)),
-        "kinds": dict(Counter(kind for kind, _, _, _ in told)),
-        "requests_per_second": len(told) / arguments.seconds,
+        "statuses": dict(Counter(str(status) for _, status, _, _ in responses)),
+        "kinds": dict(Counter(kind for kind, _, _, _ in responses)),
+        "requests_per_second": len(responses) / arguments.seconds,
         "good_per_second": len(seconds) / arguments.seconds,
         "p50_ms": 1000 * float(np.quantile(seconds, 0.5)),
         "p99_ms": 1000 * float(np.quantile(seconds, 0.99)),

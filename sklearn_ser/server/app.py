@@ -1,4 +1,4 @@
-"""The application: its endpoints, and what answers each."""
+"""The application: its endpoints, and what each returns."""
 
 import asyncio
 import logging
@@ -209,7 +209,7 @@ class Service:
         started = time.perf_counter()
         try:
             check_windows(window, hop)
-            seconds, answer = await self.pool.answer(file.read, window, hop)
+            seconds, result = await self.pool.predict(file.read, window, hop)
         except TooSlowError as error:
             why = f"The work on it took more than {self.limits.time_limit:g} s: send less audio."
             raise HTTPException(504, why) from error
@@ -219,7 +219,7 @@ class Service:
             raise HTTPException(422, str(error)) from error
         self.metrics.audio.inc(seconds)
         self.metrics.seconds.observe(time.perf_counter() - started)
-        return Response(answer, media_type="application/json")
+        return Response(result, media_type="application/json")
 
     async def stream(self, socket: WebSocket) -> None:
         """Predict the emotion of samples as they come."""

@@ -237,7 +237,7 @@ def make_server(app, limits: Limits, *, on_started) -> uvicorn.Server:
     Parameters
     ----------
     app : FastAPI
-        Of `make_app`; its `state.stop` is called when the server is told to stop.
+        Of `make_app`; its `state.stop` is called when the server has to stop.
     limits : Limits
     on_started : callable
         Called with the port once requests are answered.

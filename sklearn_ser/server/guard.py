@@ -45,14 +45,15 @@ class TooLargeError(HTTPException):
     """An upload is larger than allowed."""
 
     def __init__(self, limits: Limits):
-        super().__init__(413, f"The upload is larger than {limits.max_bytes / 1e6:g} MB.")
+        why = f"The upload is larger than {limits.max_bytes / 1e6:g} MB."
+        super().__init__(413, why, {"Connection": "close"})
 
 
 class TooLateError(HTTPException):
     """An upload did not arrive in time."""
 
     def __init__(self) -> None:
-        super().__init__(408, "The upload took too long.")
+        super().__init__(408, "The upload took too long.", {"Connection": "close"})
 
 
 class Gate:
@@ -98,7 +99,7 @@ class Guard:
         What requests must send.
     limits : Limits
     count : callable
-        Told the HTTP status of each answer to an upload.
+        Called with the HTTP status of each response to an upload.
     """
 
     def __init__(

@@ -49,7 +49,7 @@ class Limits:
     stall_seconds : float
         How long a client may take nothing of an answer before its connection is cut.
     stop_seconds : float
-        How long a server that is told to stop finishes what it is working on.
+        How long a server that has to stop finishes what it is working on.
     """
 
     max_bytes: int = 20_000_000

@@ -1,4 +1,4 @@
-"""A few processes that hold the model and answer uploads, each replaceable at any moment.
+"""A few processes that hold the model and predict uploads, each replaceable at any moment.
 
 Each process is at the other end of a socket. What comes back over it is lengths and JSON, never
 objects: a process that a file has taken over cannot reach further through it.
@@ -41,7 +41,7 @@ class TooSlowError(Exception):
 
 
 class BusyError(Exception):
-    """No process can answer now: a request may be sent again later."""
+    """No process can work on a request now: it may be sent again later."""
 
 
 class WorkerDiedError(Exception):
@@ -133,16 +133,22 @@ class Worker:
         """End the process, and return its exit code as far as it can be known."""
         if self._ending is None:  # two threads that waited for it would confuse each other
             self.kill()
-            self._ending = asyncio.create_task(asyncio.to_thread(self.process.join, 1.0))
-        await asyncio.shield(self._ending)
-        return self.process.exitcode
+            self._ending = asyncio.create_task(self._end())
+        return await asyncio.shield(self._ending)
+
+    async def _end(self) -> int | None:
+        await asyncio.to_thread(self.process.join, 1.0)
+        code = self.process.exitcode
+        if code is not None:
+            self.process.close()  # or its pipes stay open until it is collected
+        return code
 
 
 class WorkerPool:
-    """Answers uploads in other processes.
+    """Predicts uploads in other processes.
 
     A process that dies or takes too long costs the one request it was working on; another takes
-    its place. Every request ends: with an answer, or with one of the errors below.
+    its place. Every request ends: with a prediction, or with one of the errors below.
 
     Parameters
     ----------
@@ -176,10 +182,10 @@ class WorkerPool:
             await self.stop()
             raise ModelError(f"The model cannot be loaded in another process: {error}") from error
 
-    async def answer(
+    async def predict(
         self, read: Callable[[], Awaitable[bytes]], window: float | None, hop: float | None
     ) -> tuple[float, bytes]:
-        """Answer an upload.
+        """Predict the emotion of an upload, or of its windows.
 
         Parameters
         ----------
@@ -192,8 +198,8 @@ class WorkerPool:
         -------
         seconds : float
             The length of the audio.
-        answer : bytes
-            JSON.
+        result : bytes
+            What `POST /predict` returns, as JSON.
 
         Raises
         ------
@@ -220,7 +226,7 @@ class WorkerPool:
             raise BusyError("The process that worked on it was ended: send it again.") from error
         finally:
             self._release(taken)
-        if kind == Kind.ANSWER:
+        if kind == Kind.PREDICTED:
             return seconds, body
         if kind == Kind.REFUSED:
             raise AudioError(body.decode("utf-8", "replace"))

@@ -62,8 +62,8 @@ class ServedModel:
 
     def _look(self) -> str:
         try:
-            found = os.stat(self.file.path)
-            seen = (found.st_mtime_ns, found.st_size, found.st_ino)
+            status = os.stat(self.file.path)
+            seen = (status.st_mtime_ns, status.st_size, status.st_ino)
             if seen == self._seen:
                 return self.state
             with open(self.file.path, "rb") as file:

@@ -108,10 +108,10 @@ class BusyError(Exception):
 class _Conversation:
     """One stream: what came of it, and when."""
 
-    def __init__(self, socket: WebSocket, endpoint: StreamEndpoint, told: dict[str, Any]):
+    def __init__(self, socket: WebSocket, endpoint: StreamEndpoint, options: dict[str, Any]):
         self.socket, self.limits, self.executor = socket, endpoint.limits, endpoint.executor
         self.predictor = endpoint.predictor
-        self.stream, encoding = _begin(told, self.predictor, self.limits)
+        self.stream, encoding = _begin(options, self.predictor, self.limits)
         self.merger = SegmentMerger()
         kind, self.scale = ENCODINGS[encoding]
         self.dtype = np.dtype(kind)
@@ -177,24 +177,28 @@ def _read_first(message: dict[str, Any], token: str | None) -> dict[str, Any]:
     text = message.get("text") or "null"
     if len(text) > LONGEST_FIRST_MESSAGE:
         raise ValueError(f"The first message may have {LONGEST_FIRST_MESSAGE} characters.")
-    told = json.loads(text)
-    if not isinstance(told, dict):
+    options = json.loads(text)
+    if not isinstance(options, dict):
         raise ValueError('Begin with JSON such as {"rate": 48000}.')
     if token is not None:
-        if "token" not in told:
+        if "token" not in options:
             raise ValueError("A token is needed: send it in the first message.")
-        if not same_token(str(told["token"]), token):
+        if not same_token(str(options["token"]), token):
             raise ValueError("The token is wrong.")
-    return told
+    return options
 
 
-def _begin(told: dict[str, Any], predictor: Predictor, limits: Limits) -> tuple[EmotionStream, str]:
-    rate, encoding = told.get("rate"), told.get("encoding", "f32le")
+def _begin(
+    options: dict[str, Any], predictor: Predictor, limits: Limits
+) -> tuple[EmotionStream, str]:
+    rate, encoding = options.get("rate"), options.get("encoding", "f32le")
     if type(rate) is not int or not 1000 <= rate <= limits.max_rate:
         raise ValueError(f"rate={_shown(rate)}: give whole Hz, from 1000 to {limits.max_rate}.")
     if not isinstance(encoding, str) or encoding not in ENCODINGS:
         raise ValueError(f"encoding={_shown(encoding)}: there are {' and '.join(ENCODINGS)}.")
-    window, hop = (_seconds(told.get(name, usual)) for name, usual in (("window", 2), ("hop", 0.5)))
+    window, hop = (
+        _seconds(options.get(name, usual)) for name, usual in (("window", 2), ("hop", 0.5))
+    )
     check_windows(window, hop)
     return EmotionStream(predictor, window, hop, rate=rate), encoding
 

@@ -34,7 +34,7 @@ class Kind(enum.IntEnum):
     """What a worker's reply is; its text follows."""
 
     READY = 0
-    ANSWER = 1
+    PREDICTED = 1
     REFUSED = 2
     FAILED = 3
 
@@ -46,7 +46,7 @@ class Upload(io.BytesIO):
 
 
 def run(connection: socket.socket, model: ModelFile, abstain_below: float, limits: Limits) -> None:
-    """Answer uploads that come over a socket, until it is closed.
+    """Predict uploads that come over a socket, until it is closed.
 
     Parameters
     ----------
@@ -69,13 +69,17 @@ def run(connection: socket.socket, model: ModelFile, abstain_below: float, limit
     _send(connection, Kind.READY, "")
     while (head := _receive(connection, REQUEST.size)) is not None:
         n_head, n_data = REQUEST.unpack(head)
-        told, data = _receive(connection, n_head), _receive(connection, n_data)
-        if told is None or data is None:
+        options, data = _receive(connection, n_head), _receive(connection, n_data)
+        if options is None or data is None:
             return
         seconds = 0.0
         try:
-            found = answer(predictor, limits, data, **json.loads(told))
-            kind, text, seconds = Kind.ANSWER, json.dumps(found, allow_nan=False), found["seconds"]
+            result = predict_upload(predictor, limits, data, **json.loads(options))
+            kind, text, seconds = (
+                Kind.PREDICTED,
+                json.dumps(result, allow_nan=False),
+                result["seconds"],
+            )
         except (SerError, ValueError) as error:
             kind, text = Kind.REFUSED, str(error)
         except MemoryError:
@@ -148,14 +152,14 @@ def _send(connection: socket.socket, kind: Kind, text: str, seconds: float = 0.0
         return
 
 
-def answer(
+def predict_upload(
     predictor: Predictor,
     limits: Limits,
     data: bytes | bytearray,
     window: float | None = None,
     hop: float | None = None,
 ) -> dict[str, Any]:
-    """Answer an upload.
+    """Predict the emotion of an upload, or of its windows.
 
     Parameters
     ----------
@@ -168,7 +172,7 @@ def answer(
 
     Returns
     -------
-    answer : dict
+    result : dict
         What `POST /predict` returns.
 
     Raises
@@ -185,17 +189,19 @@ def answer(
         stream = EmotionStream(predictor, window, window / 4 if hop is None else hop)
         settings = replace(settings_of(predictor), max_duration=longest)
         return {"seconds": seconds, **_over_time(stream, data, settings)}
-    (found,) = predictor.iter_predictions([Upload(data)])
-    if found.error is not None:
-        raise AudioError(found.error)
-    answered = {
+    (prediction,) = predictor.iter_predictions([Upload(data)])
+    if prediction.error is not None:
+        raise AudioError(prediction.error)
+    result = {
         "seconds": seconds,
-        "emotion": found.emotion,
-        "confidence": found.confidence,
-        "probabilities": dict(zip(predictor.emotions, found.probabilities.tolist(), strict=True)),
-        "warning": found.warning,
+        "emotion": prediction.emotion,
+        "confidence": prediction.confidence,
+        "probabilities": dict(
+            zip(predictor.emotions, prediction.probabilities.tolist(), strict=True)
+        ),
+        "warning": prediction.warning,
     }
-    return nan_to_none(answered)
+    return nan_to_none(result)
 
 
 def _check(file: Upload, settings: AudioSettings, limits: Limits) -> float:

@@ -51,7 +51,7 @@ def post(url, data, **how):
     return httpx.post(f"{url}/predict", files={"file": ("x", data)}, data=fields, timeout=60, **how)
 
 
-# Answers
+# Predictions
 
 
 @pytest.mark.parametrize("form", ["WAV", "FLAC", "OGG"])
@@ -87,13 +87,13 @@ def test_windows_are_answered_as_the_stream_does(url, model):
         for start in range(0, len(raw), 50_001):  # not even whole samples
             socket.send(raw[start : start + 50_001])
         socket.send("end")
-        told = [json.loads(message) for message in socket]
-    assert told[-1]["type"] == "end"
+        messages = [json.loads(message) for message in socket]
+    assert messages[-1]["type"] == "end"
     segments = []
-    for message in told[:-1]:
+    for message in messages[:-1]:
         assert message.pop("type") == "event"
         segments[-1:] = message.pop("segments")
-    assert told[:-1] == answer["windows"]
+    assert messages[:-1] == answer["windows"]
     assert segments == answer["segments"]
 
 
@@ -671,6 +671,17 @@ def peers(pid, port):
 
 
 # Forms
+
+
+def test_an_upload_that_does_not_arrive(quick):
+    host = quick[0].removeprefix("http://")
+    head = f"POST /predict HTTP/1.1\r\nHost: {host}\r\nContent-Length: 1000\r\n"
+    answer = talk(
+        quick[0], (head + "Content-Type: multipart/form-data; boundary=x\r\n\r\n--").encode()
+    )
+    assert answer.startswith("HTTP/1.1 408 ")
+    assert "The upload took too long" in answer
+    assert "connection: close" in answer
 
 
 def test_a_file_in_the_place_of_a_number(url):
