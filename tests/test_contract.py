@@ -180,8 +180,8 @@ def test_public_names_resolve():
 ORDER = [
     {"exceptions"},
     {"_files", "_sklearn"},
-    {"corpora"},
     {"audio"},
+    {"corpora"},
     {"features"},
     {"classifiers"},
     {"pipelines"},

@@ -7,16 +7,12 @@ from pathlib import Path
 COLUMNS = ("path", "emotion", "label", "speaker", "sex", "text", "intensity", "corpus")
 
 AUDIO_SUFFIXES = (
-    *(".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".m4a", ".aac", ".wma"),
-    *(".aif", ".aiff", ".aifc", ".au", ".snd", ".caf", ".w64", ".sph"),
+    *(".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".m4a", ".m4b", ".aac", ".wma", ".amr"),
+    *(".aif", ".aiff", ".aifc", ".au", ".snd", ".caf", ".w64", ".rf64", ".sph", ".ape", ".wv"),
+    *(".ra", ".dss", ".ac3", ".3gp", ".3g2", ".mka", ".mp4", ".avi", ".mov", ".mkv", ".webm"),
+    *(".flv", ".mpg", ".mpeg", ".m4v"),
 )
-"""Files that count as recordings."""
-
-UNSUPPORTED_SUFFIXES = (
-    *(".mp4", ".avi", ".mov", ".mkv", ".webm", ".flv", ".mpg", ".mpeg", ".m4v"),
-    *(".amr", ".3gp", ".3g2", ".mka", ".m4b", ".ape", ".wv", ".ra", ".dss", ".ac3"),
-)
-"""Recordings and videos that are left out, and reported; anything else is passed over."""
+"""Files that count as recordings; those that cannot be decoded here are left out, and reported."""
 
 
 @dataclass(frozen=True)

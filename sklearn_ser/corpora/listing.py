@@ -11,7 +11,8 @@ from typing import Any, cast
 import pandas as pd
 
 from sklearn_ser._files import as_text
-from sklearn_ser.corpora.base import AUDIO_SUFFIXES, COLUMNS, UNSUPPORTED_SUFFIXES, Reader
+from sklearn_ser.audio.sources import readable_suffixes
+from sklearn_ser.corpora.base import AUDIO_SUFFIXES, COLUMNS, Reader
 from sklearn_ser.corpora.emotions import canonical_emotion
 from sklearn_ser.exceptions import CorpusError, CorpusWarning
 
@@ -75,11 +76,12 @@ def list_folder(folder: str | Path) -> Listing:
         raise CorpusError(f"{listing.folder} is a file: give the folder that holds the recordings.")
     if not listing.folder.is_dir():
         raise CorpusError(f"There is no folder {listing.folder}: check the path.")
+    readable = readable_suffixes()
     for path in _walk(listing):
         suffix = path.suffix.lower()
-        if suffix in AUDIO_SUFFIXES:
+        if suffix in readable:
             (listing.audio if path.is_file() else listing.unreadable).append(path)
-        elif suffix in UNSUPPORTED_SUFFIXES:
+        elif suffix in AUDIO_SUFFIXES:
             listing.unsupported.append(path)
     for paths in (listing.audio, listing.unsupported, listing.unreadable):
         paths.sort()
@@ -102,8 +104,9 @@ def describe_unread(folder: Path, paths: Sequence[Path]) -> str:
     '1 file in calls left out, not being readable: 1.amr. ffmpeg -i 1.amr 1.wav converts one.'
     """
     message = f"{_count(paths)} in {folder} left out, not being readable: {_names(paths)}."
+    readable = readable_suffixes()
     for path in paths:
-        if path.suffix.lower() in UNSUPPORTED_SUFFIXES:
+        if path.suffix.lower() not in readable:
             return f"{message} ffmpeg -i {path.name} {path.stem}.wav converts one."
     return message
 

@@ -16,10 +16,11 @@ from typing import Any
 import pandas as pd
 
 from sklearn_ser._files import as_text, read_regular
+from sklearn_ser.audio.sources import check_source, is_url
 from sklearn_ser.corpora.base import COLUMNS
 from sklearn_ser.corpora.emotions import canonical_emotion
 from sklearn_ser.corpora.listing import absolute, as_paths, make_table, some, to_records
-from sklearn_ser.exceptions import CorpusError, CorpusWarning
+from sklearn_ser.exceptions import AudioError, CorpusError, CorpusWarning
 
 MAX_BYTES = 1 << 30
 
@@ -76,13 +77,15 @@ def read_table(path: str | Path, on_error: str = "stop") -> pd.DataFrame:
     missing = [
         f"{cell} (row {i + 2})"  # as a spreadsheet numbers it: the header is row 1
         for i, cell in enumerate(table["path"])
-        if "://" not in cell and not os.path.isfile(cell)
+        if not is_url(cell) and not os.path.isfile(cell)
     ]
     if missing and on_error != "skip":
         raise CorpusError(
             f"{path}: {len(missing)} of {len(table)} files are not there: {some(missing)}. "
             f"Relative paths count from {path.parent}; `on_error=skip` goes on without them."
         )
+    if on_error != "skip":
+        _check_urls(table["path"], path)
     if "label" not in table:
         table["label"] = table["emotion"]
     table["label"] = table["label"].fillna(table["emotion"])
@@ -203,7 +206,7 @@ def _resolve_bytes(table: pd.DataFrame, path: Path) -> pd.DataFrame:
 
 def _locate(cell: str, folder: Path) -> str:
     """Return what a path in a cell means: as it stands, with Windows' separators, or unescaped."""
-    if "://" in cell:
+    if is_url(cell):
         return cell
     spellings = [cell, cell.replace("\\", "/"), _unescape(cell)]
     places = [str(absolute(folder / os.path.expanduser(spelling))) for spelling in spellings]
@@ -213,6 +216,15 @@ def _locate(cell: str, folder: Path) -> str:
 def _unescape(cell: str) -> str:
     """Undo `as_text`, with which this package writes names that are not UTF-8."""
     return re.sub(r"\\x([89a-f][0-9a-f])", lambda match: chr(0xDC00 + int(match[1], 16)), cell)
+
+
+def _check_urls(cells: pd.Series, path: Path) -> None:
+    """Raise for a URL that is not read, such as one that names a file of this machine."""
+    for i, cell in enumerate(cells):
+        try:
+            check_source(cell)
+        except AudioError as error:
+            raise CorpusError(f"{path}: row {i + 2}: {error}") from None
 
 
 def _drop_duplicates(table: pd.DataFrame, path: Path) -> pd.DataFrame:

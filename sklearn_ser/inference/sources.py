@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from sklearn_ser._files import as_text
+from sklearn_ser.audio.sources import is_url
 from sklearn_ser.corpora.listing import describe_unread, list_folder
 from sklearn_ser.exceptions import CorpusError, CorpusWarning
 
@@ -63,7 +64,7 @@ def _read_list(data: bytes) -> list[str]:
 
 
 def _expand(name: str) -> list[str]:
-    if "://" in name or os.path.lexists(name) or not glob.has_magic(name):
+    if is_url(name) or os.path.lexists(name) or not glob.has_magic(name):
         return _files_in(name)
     try:
         matches = sorted(glob.glob(os.path.expanduser(name), recursive=True))
@@ -82,7 +83,7 @@ def _expand(name: str) -> list[str]:
 
 def _files_in(name: str) -> list[str]:
     """Return the audio files of a folder; anything else is a source itself."""
-    if "://" in name or not os.path.isdir(name):
+    if is_url(name) or not os.path.isdir(name):
         return [name]
     listing = list_folder(name)
     # A link to nowhere is a source, so that its error has its row.

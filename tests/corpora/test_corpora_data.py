@@ -195,6 +195,16 @@ def test_csv_with_urls():
     assert list(table["path"]) == ["https://example.org/a.wav"]
 
 
+@pytest.mark.parametrize(
+    "url",
+    ["reference://x::file:///etc/passwd", "file:///etc/passwd", "zip://a.wav::https://host/a.zip"],
+)
+def test_csv_with_urls_that_are_not_read(url):
+    csv = write_csv(f"path,emotion\nclips/a.wav,sad\n{url},sad\n")
+    with pytest.raises(CorpusError, match=r"row 3: .*URL"):
+        load_data(csv)
+
+
 def test_csv_with_a_file_twice():
     text = "path,emotion,text\nclips/a.wav,sad,one\nclips/../clips/a.wav,sadness,two\n"
     with pytest.warns(CorpusWarning, match="more than once.*a.wav"):

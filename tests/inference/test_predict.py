@@ -61,7 +61,7 @@ def test_lists_of_exact_names(tmp_path):
         find_sources(["*/" * 5000])
 
 
-def test_folders_through_links_and_what_is_left_out(tmp_path, wav):
+def test_folders_through_links_and_what_is_left_out(tmp_path, wav, monkeypatch):
     (tmp_path / "real").mkdir()
     wav("real/clip.wav")
     (tmp_path / "real" / "._clip.wav").write_bytes(b"macOS")
@@ -71,9 +71,14 @@ def test_folders_through_links_and_what_is_left_out(tmp_path, wav):
     (tmp_path / "calls" / "gone.wav").symlink_to(tmp_path / "nowhere.wav")
     for name in ("a.amr", "b.mka", "c.txt"):
         (tmp_path / "calls" / name).touch()
+    monkeypatch.setattr("shutil.which", lambda program: None)  # no ffmpeg
     with pytest.warns(CorpusWarning, match=r"^2 files in .*: a\.amr, b\.mka\. ffmpeg -i a\.amr"):
         found = find_sources([str(tmp_path / "calls")])
-    assert found == [f"{tmp_path}/calls/gone.wav", f"{tmp_path}/calls/linked/clip.wav"]
+    expected = [f"{tmp_path}/calls/gone.wav", f"{tmp_path}/calls/linked/clip.wav"]
+    assert found == expected
+    monkeypatch.setattr("shutil.which", lambda program: f"/usr/bin/{program}")
+    found = find_sources([str(tmp_path / "calls")])
+    assert found == [f"{tmp_path}/calls/a.amr", f"{tmp_path}/calls/b.mka", *expected]
 
 
 def test_a_list_on_standard_input(model, clips):
@@ -329,6 +334,12 @@ def test_progress_within_a_recording(model, wav):
     within = [detail for done, _, detail in recorder.details if done == 0]
     assert len(set(within)) > 3
     assert all(detail.endswith(" of 0:01:00") for detail in within)
+
+
+def test_too_long_a_clip_points_to_windows(model, wav):
+    long = wav("long.wav", np.zeros(601 * 8000, np.int16), sr=8000)
+    _, err = run("predict", model, long, "--csv", "-", code=1)
+    assert "--window SECONDS" in err
 
 
 def test_csv_on_standard_output(model, clips, tmp_path):
