@@ -9,8 +9,9 @@ import numpy as np
 import pandas as pd
 from sklearn.pipeline import Pipeline
 
+from sklearn_ser._files import read_regular
 from sklearn_ser.corpora import load_data
-from sklearn_ser.exceptions import CorpusError, OptionError
+from sklearn_ser.exceptions import CorpusError, ModelError, OptionError
 from sklearn_ser.features import SpeakerNormalizer
 from sklearn_ser.metrics import (
     Metrics,
@@ -28,6 +29,8 @@ from sklearn_ser.runs.trainers import check_speakers, scale
 from sklearn_ser.runs.write import SEEN_CLIPS
 
 __all__ = ["evaluate_run"]
+
+_MAX_BYTES = 1_000_000_000  # of checksums, 65 a clip
 
 
 def evaluate_run(
@@ -75,7 +78,8 @@ def evaluate_run(
     table, left_out, notes = _known_clips(table, pipeline.classes_, options.data)
     progress = on_progress or silent
     store = FeatureStore(table, [pipeline], options, progress)
-    relation, more = _relate(store, read_card(model), _seen_clips(model))
+    seen = np.isin(store.checksums, _seen_clips(model))
+    relation, more = _relate(store.table, read_card(model), seen)
     clips = store.subset(np.arange(len(store)))
     clf, X = pipeline.named_steps["clf"], scale(pipeline, clips)
     predicted, probabilities = clf.predict(X).astype(str), clf.predict_proba(X)
@@ -83,7 +87,6 @@ def evaluate_run(
     transductive = by_speaker and bool(set(clips.table["speaker"]) - set(scaler.speakers_))
     if transductive:
         notes.append(TRANSDUCTIVE)
-    seen = np.isin(store.checksums, _seen_clips(model))
     metrics: Any = score(clips.y, predicted) | {
         **bootstrap_scores(clips.y, predicted, clips.speaker),
         **describe_predictions(clips.table, predicted, probabilities, pipeline.classes_),
@@ -138,7 +141,7 @@ def _known_clips(
 
 
 def _relate(
-    store: FeatureStore, card: Mapping[str, Any], seen: list[str]
+    table: pd.DataFrame, card: Mapping[str, Any], seen: np.ndarray
 ) -> tuple[dict[str, Any], list[str]]:
     """Say what the clips are to the model: seen in training, of its corpus, or of another.
 
@@ -150,14 +153,14 @@ def _relate(
     notes : list of str
         What the reader of the scores must know.
     """
-    ours = sorted(set(store.table["corpus"].dropna().astype(str)))
+    ours = sorted(set(table["corpus"].dropna().astype(str)))
     theirs = list(card.get("data", {}).get("corpora", []))
-    n_seen = int(np.isin(store.checksums, seen).sum())
+    n_seen = int(seen.sum())
     split, notes = "none", []
     if n_seen:
         split = "seen in training"
         notes.append(
-            f"{n_seen} of these {len(store)} clips were seen in training, so the scores say "
+            f"{n_seen} of these {len(table)} clips were seen in training, so the scores say "
             "little about new clips. Those of the run itself do."
         )
     elif ours and theirs and not set(ours) & set(theirs):
@@ -187,4 +190,11 @@ def _stress(
 def _seen_clips(model: Path) -> list[str]:
     """Return the checksums of the clips a run has trained with, where they lie beside the model."""
     file = find_model(model).with_name(SEEN_CLIPS)
-    return file.read_text(encoding="ascii").split() if file.exists() else []
+    try:
+        return read_regular(file, _MAX_BYTES).decode("ascii").split()
+    except FileNotFoundError:
+        return []
+    except UnicodeDecodeError as error:
+        raise ModelError(
+            f"{file} is no list of checksums: remove it, and no clip counts as seen in training."
+        ) from error

@@ -4,6 +4,7 @@ import json
 import os
 import re
 import resource
+import shutil
 import subprocess
 import sys
 import time
@@ -185,8 +186,6 @@ def test_the_default_is_the_synthetic_corpus(tmp_path, monkeypatch):
 @pytest.fixture
 def damaged(little_corpus, tmp_path):
     """The little corpus and four clips that cannot be read."""
-    import shutil
-
     folder = tmp_path / "damaged"
     shutil.copytree(little_corpus, folder)
     whole = (folder / "sad" / "0.wav").read_bytes()
@@ -388,8 +387,6 @@ def test_evaluate(trusted, little_corpus, tmp_path):
         assert words in err
     assert metrics["uar_interval"][0] <= metrics["uar"] <= metrics["uar_interval"][1]
     assert "a cross-corpus score" in run("evaluate", trusted, "--data", other)[0]
-    import shutil
-
     shutil.copy(little_corpus / "sad" / "0.wav", other / "sad" / "seen before.wav")
     shutil.copytree(little_corpus / "angry", other / "angry", dirs_exist_ok=True)
     out, err = run("evaluate", trusted, "--data", other, "--json")
@@ -407,6 +404,18 @@ def test_evaluate_checks_labels_before_extraction(trusted, tmp_path, monkeypatch
     err = run("evaluate", trusted, "--data", tmp_path / "other", code=2)[1]
     assert "has an emotion that the model knows" in err
     assert "does not know calm, surprise" in err
+
+
+def test_evaluate_beside_a_damaged_list_of_training_clips(
+    trusted, little_corpus, tmp_path, monkeypatch
+):
+    shutil.copytree(trusted, tmp_path / "m")
+    how = ("evaluate", tmp_path / "m", "--data", little_corpus, "--trust")
+    (tmp_path / "m" / "seen_clips.txt").write_bytes(b"\xff\xfe")
+    assert "seen_clips.txt is no list of checksums" in run(*how, code=2)[1]
+    (tmp_path / "m" / "seen_clips.txt").unlink()
+    os.mkfifo(tmp_path / "m" / "seen_clips.txt")
+    assert "seen_clips.txt" in run(*how, code=1)[1]
 
 
 def test_card(trusted):

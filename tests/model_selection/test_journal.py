@@ -128,6 +128,15 @@ def test_truncated_journal_and_unwritable_folder(tmp_path):
     Journal(tmp_path / "file" / "below", "key").add({}, {})
 
 
+def test_planted_link_in_place_of_a_journal(tmp_path):
+    (tmp_path / "victim").write_text("precious")
+    (tmp_path / "key.jsonl").symlink_to(tmp_path / "victim")
+    journal = Journal(tmp_path, "key")
+    journal.add({"clf__C": 2}, {"mean_test_score": 0.5})
+    assert (tmp_path / "victim").read_text() == "precious"
+    assert journal.get({"clf__C": 2}) == {"mean_test_score": 0.5}
+
+
 @pytest.mark.parametrize(
     "line",
     [
