@@ -5,26 +5,8 @@ from typing import Annotated, Any
 import typer
 
 from sklearn_ser._files import printable
+from sklearn_ser.cli import _options as shared
 from sklearn_ser.cli._app import JsonOption, command, notice, print_json, say, terminal
-from sklearn_ser.cli._options import (
-    CacheOption,
-    DataOption,
-    EmotionsOption,
-    FeaturesOption,
-    FoldsOption,
-    JobsOption,
-    NoCacheOption,
-    NormalizeSpeakersOption,
-    OnErrorOption,
-    OutOption,
-    SchedulerOption,
-    SeedOption,
-    TestSizeOption,
-    ValidationSizeOption,
-    choose_cache,
-    choose_data,
-    parse_folds,
-)
 
 
 @command(name="compare")
@@ -37,8 +19,8 @@ def compare(
             metavar="LIST",
         ),
     ] = "svm,mlp,rf,logreg",
-    data: DataOption = None,
-    emotions: EmotionsOption = None,
+    data: shared.DataOption = None,
+    emotions: shared.EmotionsOption = None,
     split: Annotated[
         str,
         typer.Option(
@@ -46,18 +28,18 @@ def compare(
             metavar="LIST",
         ),
     ] = "random,speaker",
-    folds: FoldsOption = None,
-    features: FeaturesOption = None,
-    test_size: TestSizeOption = 0.2,
-    validation_size: ValidationSizeOption = 0.1,
-    seed: SeedOption = 0,
-    out: OutOption = None,
-    n_jobs: JobsOption = -1,
-    on_error: OnErrorOption = "stop",
-    normalize_speakers: NormalizeSpeakersOption = False,
-    cache: CacheOption = None,
-    no_cache: NoCacheOption = False,
-    scheduler: SchedulerOption = None,
+    folds: shared.FoldsOption = None,
+    features: shared.FeaturesOption = None,
+    test_size: shared.TestSizeOption = 0.2,
+    validation_size: shared.ValidationSizeOption = 0.1,
+    seed: shared.SeedOption = 0,
+    out: shared.OutOption = None,
+    n_jobs: shared.JobsOption = -1,
+    on_error: shared.OnErrorOption = "stop",
+    normalize_speakers: shared.NormalizeSpeakersOption = False,
+    cache: shared.CacheOption = None,
+    no_cache: shared.NoCacheOption = False,
+    scheduler: shared.SchedulerOption = None,
     json: JsonOption = False,
 ) -> None:
     """Compare classifiers under splits, on the same training and test clips.
@@ -67,25 +49,13 @@ def compare(
     expect from new speakers. Each classifier gets the features of its recipe, or those of
     --features.
     """
-    chosen = choose_data(data)
+    given = locals()
     from sklearn_ser.cli._show import progress_bars
-    from sklearn_ser.runs import RunOptions, compare_run
+    from sklearn_ser.runs import compare_run
     from sklearn_ser.runs.cluster import work_on
 
-    options = RunOptions(
-        data=chosen,
-        emotions=emotions,
-        features=features,
-        test_size=test_size,
-        validation_size=validation_size,
-        seed=seed,
-        out=out,
-        n_jobs=n_jobs,
-        on_error=on_error,
-        normalize_speakers=normalize_speakers,
-        cache=choose_cache(cache, no_cache),
-        folds=parse_folds(folds),
-    )
+    # Classifiers and splits are lists here.
+    options = shared.run_options(given, clf="svm", split="random", folds=shared.parse_folds(folds))
     with work_on(scheduler), progress_bars() as progress:
         comparison = compare_run(options, _names(clf), _names(split), progress)
     if json:

@@ -4,32 +4,23 @@ from typing import Annotated
 
 import typer
 
+from sklearn_ser.cli import _options as shared
 from sklearn_ser.cli._app import JsonOption, command, notice, print_json, say
-from sklearn_ser.cli._options import (
-    CacheOption,
-    EmotionsOption,
-    JobsOption,
-    ModelArgument,
-    NoCacheOption,
-    OnErrorOption,
-    TrustOption,
-    choose_cache,
-)
 
 
 @command(name="evaluate")
 def evaluate(
-    model: ModelArgument,
+    model: shared.ModelArgument,
     data: Annotated[
         str,
         typer.Option(help="A corpus, a folder, a CSV, or several joined by commas."),
     ],
-    emotions: EmotionsOption = None,
-    trust: TrustOption = False,
-    n_jobs: JobsOption = -1,
-    on_error: OnErrorOption = "stop",
-    cache: CacheOption = None,
-    no_cache: NoCacheOption = False,
+    emotions: shared.EmotionsOption = None,
+    trust: shared.TrustOption = False,
+    n_jobs: shared.JobsOption = -1,
+    on_error: shared.OnErrorOption = "stop",
+    cache: shared.CacheOption = None,
+    no_cache: shared.NoCacheOption = False,
     stress: Annotated[
         bool,
         typer.Option(
@@ -55,7 +46,7 @@ def evaluate(
         emotions=emotions,
         n_jobs=n_jobs,
         on_error=on_error,
-        cache=choose_cache(cache, no_cache),
+        cache=shared.choose_cache(cache, no_cache),
     )
     with progress_bars() as progress:
         metrics, notes = evaluate_run(

@@ -5,19 +5,8 @@ from typing import Annotated
 
 import typer
 
+from sklearn_ser.cli import _options as shared
 from sklearn_ser.cli._app import JsonOption, command, notice, print_json, say
-from sklearn_ser.cli._options import (
-    FEATURES_HELP,
-    CacheOption,
-    EmotionsOption,
-    JobsOption,
-    NoCacheOption,
-    OnErrorOption,
-    ParamOption,
-    SchedulerOption,
-    choose_cache,
-    parse_params,
-)
 
 
 @command(name="features")
@@ -33,28 +22,28 @@ def features(
     out: Annotated[
         Path, typer.Option("--out", "-o", help="The table to write: a .parquet or a .csv file.")
     ],
-    emotions: EmotionsOption = None,
+    emotions: shared.EmotionsOption = None,
     features: Annotated[
         str | None,
         typer.Option(
-            help=f"{FEATURES_HELP} Without it: mfcc, chroma, mel and contrast.",
+            help=f"{shared.FEATURES_HELP} Without it: mfcc, chroma, mel and contrast.",
             metavar="LIST",
             show_default=False,
         ),
     ] = None,
-    param: ParamOption = None,
-    n_jobs: JobsOption = -1,
-    on_error: OnErrorOption = "stop",
-    cache: CacheOption = None,
-    no_cache: NoCacheOption = False,
-    scheduler: SchedulerOption = None,
+    param: shared.ParamOption = None,
+    n_jobs: shared.JobsOption = -1,
+    on_error: shared.OnErrorOption = "stop",
+    cache: shared.CacheOption = None,
+    no_cache: shared.NoCacheOption = False,
+    scheduler: shared.SchedulerOption = None,
     json: JsonOption = False,
 ) -> None:
     """Write a table with a row per clip: path, emotion, speaker and each feature.
 
     A run that was stopped goes on where it was when it is started again.
     """
-    params = parse_params(param)
+    params = shared.parse_params(param)
     from sklearn_ser._files import check_writable
 
     check_writable(out.expanduser())
@@ -65,7 +54,7 @@ def features(
     from sklearn_ser.runs.feature_table import write_feature_table
 
     pipeline = make_pipeline("passthrough", features, n_jobs=n_jobs, **params)
-    pipeline.named_steps["features"].set_params(cache_dir=choose_cache(cache, no_cache))
+    pipeline.named_steps["features"].set_params(cache_dir=shared.choose_cache(cache, no_cache))
     with work_on(scheduler), progress_bars() as progress:
         summary = write_feature_table(
             pipeline,

@@ -7,42 +7,17 @@ from typing import Annotated, Any
 
 import typer
 
+from sklearn_ser.cli import _options as shared
 from sklearn_ser.cli._app import JsonOption, command, notice, print_json, say
-from sklearn_ser.cli._options import (
-    AugmentOption,
-    CacheOption,
-    CalibrateOption,
-    ClfOption,
-    DataOption,
-    EmotionsOption,
-    FeaturesOption,
-    FoldsOption,
-    JobsOption,
-    NoCacheOption,
-    NormalizeSpeakersOption,
-    OnErrorOption,
-    OutOption,
-    ParamOption,
-    RefitOption,
-    SchedulerOption,
-    SeedOption,
-    TestSizeOption,
-    ValidationSizeOption,
-    choose_cache,
-    choose_data,
-    parse_folds,
-    parse_params,
-    refuse_options_beside,
-)
 
 
 @command(name="fit")
 def fit(
     context: typer.Context,
-    clf: ClfOption = "svm",
-    data: DataOption = None,
-    emotions: EmotionsOption = None,
-    features: FeaturesOption = None,
+    clf: shared.ClfOption = "svm",
+    data: shared.DataOption = None,
+    emotions: shared.EmotionsOption = None,
+    features: shared.FeaturesOption = None,
     split: Annotated[
         str,
         typer.Option(
@@ -50,21 +25,21 @@ def fit(
             "speaker, text, or speaker+text."
         ),
     ] = "random",
-    folds: FoldsOption = None,
-    test_size: TestSizeOption = 0.2,
-    validation_size: ValidationSizeOption = 0.1,
-    param: ParamOption = None,
-    seed: SeedOption = 0,
-    out: OutOption = None,
-    n_jobs: JobsOption = -1,
-    on_error: OnErrorOption = "stop",
-    refit: RefitOption = False,
-    calibrate: CalibrateOption = False,
-    augment: AugmentOption = None,
-    normalize_speakers: NormalizeSpeakersOption = False,
-    cache: CacheOption = None,
-    no_cache: NoCacheOption = False,
-    scheduler: SchedulerOption = None,
+    folds: shared.FoldsOption = None,
+    test_size: shared.TestSizeOption = 0.2,
+    validation_size: shared.ValidationSizeOption = 0.1,
+    param: shared.ParamOption = None,
+    seed: shared.SeedOption = 0,
+    out: shared.OutOption = None,
+    n_jobs: shared.JobsOption = -1,
+    on_error: shared.OnErrorOption = "stop",
+    refit: shared.RefitOption = False,
+    calibrate: shared.CalibrateOption = False,
+    augment: shared.AugmentOption = None,
+    normalize_speakers: shared.NormalizeSpeakersOption = False,
+    cache: shared.CacheOption = None,
+    no_cache: shared.NoCacheOption = False,
+    scheduler: shared.SchedulerOption = None,
     resume: Annotated[
         Path | None,
         typer.Option(
@@ -85,38 +60,17 @@ def fit(
     predictions of all folds are scored together, and the pipeline that is saved is fitted on every
     clip. Leave one speaker out: --split speaker --folds all.
     """
+    given = locals()
     from sklearn_ser.cli._show import print_scores, progress_bars
 
     if resume is not None:
-        refuse_options_beside(context, "resume", ("n_jobs", "scheduler", "json", "debug"))
+        shared.refuse_options_beside(context, "resume", ("n_jobs", "scheduler", "json", "debug"))
         from sklearn_ser.runs import read_options
 
         options = replace(read_options(resume), n_jobs=n_jobs)
     else:
-        params = parse_params(param)
-        chosen = choose_data(data)
-        from sklearn_ser.runs import RunOptions
-
-        options = RunOptions(
-            data=chosen,
-            emotions=emotions,
-            clf=clf,
-            features=features,
-            split=split,
-            test_size=test_size,
-            validation_size=validation_size,
-            params=params,
-            seed=seed,
-            out=out,
-            n_jobs=n_jobs,
-            on_error=on_error,
-            refit=refit,
-            calibrate=calibrate,
-            augment=augment,
-            normalize_speakers=normalize_speakers,
-            cache=choose_cache(cache, no_cache),
-            folds=parse_folds(folds),
-        )
+        params, n_folds = shared.parse_params(param), shared.parse_folds(folds)
+        options = shared.run_options(given, params=params, folds=n_folds)
     from sklearn_ser.runs import fit_run
     from sklearn_ser.runs.cluster import work_on
 

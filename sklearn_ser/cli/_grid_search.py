@@ -4,35 +4,17 @@ from typing import Annotated
 
 import typer
 
+from sklearn_ser.cli import _options as shared
 from sklearn_ser.cli._app import JsonOption, command, say
 from sklearn_ser.cli._fit import finish
-from sklearn_ser.cli._options import (
-    CacheOption,
-    ClfOption,
-    DataOption,
-    EmotionsOption,
-    FeaturesOption,
-    JobsOption,
-    NoCacheOption,
-    OnErrorOption,
-    OutOption,
-    RefitOption,
-    SchedulerOption,
-    SeedOption,
-    TestSizeOption,
-    ValidationSizeOption,
-    choose_cache,
-    choose_data,
-    parse_grid,
-)
 
 
 @command(name="grid-search")
 def grid_search(
-    clf: ClfOption = "svm",
-    data: DataOption = None,
-    emotions: EmotionsOption = None,
-    features: FeaturesOption = None,
+    clf: shared.ClfOption = "svm",
+    data: shared.DataOption = None,
+    emotions: shared.EmotionsOption = None,
+    features: shared.FeaturesOption = None,
     param: Annotated[
         list[str] | None,
         typer.Option(
@@ -68,16 +50,16 @@ def grid_search(
             help="Test every clip in as many outer folds, with a search of its own in each.",
         ),
     ] = False,
-    test_size: TestSizeOption = 0.2,
-    validation_size: ValidationSizeOption = 0.1,
-    seed: SeedOption = 0,
-    out: OutOption = None,
-    n_jobs: JobsOption = -1,
-    on_error: OnErrorOption = "stop",
-    refit: RefitOption = False,
-    cache: CacheOption = None,
-    no_cache: NoCacheOption = False,
-    scheduler: SchedulerOption = None,
+    test_size: shared.TestSizeOption = 0.2,
+    validation_size: shared.ValidationSizeOption = 0.1,
+    seed: shared.SeedOption = 0,
+    out: shared.OutOption = None,
+    n_jobs: shared.JobsOption = -1,
+    on_error: shared.OnErrorOption = "stop",
+    refit: shared.RefitOption = False,
+    cache: shared.CacheOption = None,
+    no_cache: shared.NoCacheOption = False,
+    scheduler: shared.SchedulerOption = None,
     json: JsonOption = False,
 ) -> None:
     """Search for the best parameters, fit with them, and save the result as a run.
@@ -87,27 +69,13 @@ def grid_search(
     settings. Ctrl-C keeps the candidates that are finished, and the same command goes on from
     there.
     """
-    grid = parse_grid(param)
-    chosen = choose_data(data)
+    given = locals()
+    grid = shared.parse_grid(param)
     from sklearn_ser.cli._show import print_scores, progress_bars
-    from sklearn_ser.runs import RunOptions, SearchOptions, search_run
+    from sklearn_ser.runs import SearchOptions, search_run
     from sklearn_ser.runs.cluster import work_on
 
-    options = RunOptions(
-        data=chosen,
-        emotions=emotions,
-        clf=clf,
-        features=features,
-        split=split,
-        test_size=test_size,
-        validation_size=validation_size,
-        seed=seed,
-        out=out,
-        n_jobs=n_jobs,
-        on_error=on_error,
-        refit=refit,
-        cache=choose_cache(cache, no_cache),
-    )
+    options = shared.run_options(given, folds=None)
     how = SearchOptions(grid or None, folds, strategy, candidates, nested)
     with work_on(scheduler), progress_bars() as progress:
         metrics = search_run(options, how, progress)

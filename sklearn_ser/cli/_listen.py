@@ -7,20 +7,13 @@ from typing import Annotated, Any
 import typer
 
 from sklearn_ser._files import printable
+from sklearn_ser.cli import _options as shared
 from sklearn_ser.cli._app import JsonOption, command, notice, print_json, terminal
-from sklearn_ser.cli._options import (
-    AbstainOption,
-    ModelArgument,
-    SilenceOption,
-    SmoothOption,
-    TrustOption,
-    VadOption,
-)
 
 
 @command(name="listen")
 def listen(
-    model: ModelArgument,
+    model: shared.ModelArgument,
     source: Annotated[
         str,
         typer.Option(
@@ -45,15 +38,15 @@ def listen(
     ] = None,
     window: Annotated[float, typer.Option(help="Length of a window, in seconds.")] = 2.0,
     hop: Annotated[float, typer.Option(help="Time between windows, in seconds.")] = 0.5,
-    smooth: SmoothOption = 3,
-    silence_db: SilenceOption = -50.0,
-    vad: VadOption = "energy",
-    abstain_below: AbstainOption = 0.0,
+    smooth: shared.SmoothOption = 3,
+    silence_db: shared.SilenceOption = -50.0,
+    vad: shared.VadOption = "energy",
+    abstain_below: shared.AbstainOption = 0.0,
     jsonl: Annotated[
         bool, typer.Option("--jsonl", help="Print one JSON object per window and line.")
     ] = False,
     json: JsonOption = False,
-    trust: TrustOption = False,
+    trust: shared.TrustOption = False,
 ) -> None:
     """Predict the emotion of live audio, window by window.
 

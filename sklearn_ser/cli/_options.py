@@ -2,14 +2,18 @@
 
 import ast
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from sklearn_ser.cli._app import notice
 from sklearn_ser.exceptions import OptionError
+
+if TYPE_CHECKING:
+    from sklearn_ser.runs import RunOptions
 
 DataOption = Annotated[
     str | None,
@@ -199,6 +203,26 @@ def refuse_options_beside(context: typer.Context, option: str, allowed: Sequence
         raise OptionError(
             f"--{option} brings the options of its run with it: leave out {', '.join(given)}."
         )
+
+
+def run_options(given: Mapping[str, Any], **more: Any) -> "RunOptions":
+    """Return the options of a run: arguments of a command that have the names of its fields.
+
+    Parameters
+    ----------
+    given : mapping of str to object
+        All arguments of the command.
+    **more
+        Fields that the command has under other names, or not as they are.
+    """
+    from sklearn_ser.runs import RunOptions
+
+    same = {field.name for field in fields(RunOptions)} & set(given)
+    more = {
+        "data": choose_data(given["data"]),
+        "cache": choose_cache(given["cache"], given["no_cache"]),
+    } | more
+    return RunOptions(**{name: given[name] for name in same} | more)
 
 
 def choose_data(data: str | None) -> str:

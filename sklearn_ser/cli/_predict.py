@@ -5,16 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from sklearn_ser.cli import _options as shared
 from sklearn_ser.cli._app import JsonOption, command, notice
-from sklearn_ser.cli._options import (
-    AbstainOption,
-    JobsOption,
-    ModelArgument,
-    SilenceOption,
-    SmoothOption,
-    TrustOption,
-    VadOption,
-)
 from sklearn_ser.exceptions import OptionError
 
 if TYPE_CHECKING:
@@ -23,7 +15,7 @@ if TYPE_CHECKING:
 
 @command(name="predict")
 def predict(
-    model: ModelArgument,
+    model: shared.ModelArgument,
     sources: Annotated[
         list[str],
         typer.Argument(
@@ -56,7 +48,7 @@ def predict(
         bool,
         typer.Option("--resume", help="Go on with FILE.partial, where a run was stopped."),
     ] = False,
-    abstain_below: AbstainOption = 0.0,
+    abstain_below: shared.AbstainOption = 0.0,
     window: Annotated[
         float | None,
         typer.Option(
@@ -77,9 +69,9 @@ def predict(
         bool,
         typer.Option("--segments", help="Merge neighbouring windows of one emotion into one row."),
     ] = False,
-    smooth: SmoothOption = 3,
-    silence_db: SilenceOption = -50.0,
-    vad: VadOption = "energy",
+    smooth: shared.SmoothOption = 3,
+    silence_db: shared.SilenceOption = -50.0,
+    vad: shared.VadOption = "energy",
     figure: Annotated[
         Path | None,
         typer.Option(
@@ -87,8 +79,8 @@ def predict(
             show_default=False,
         ),
     ] = None,
-    trust: TrustOption = False,
-    n_jobs: JobsOption = -1,
+    trust: shared.TrustOption = False,
+    n_jobs: shared.JobsOption = -1,
 ) -> None:
     """Predict the emotion of each file, with the probability of every emotion.
 
