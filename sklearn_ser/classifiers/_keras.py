@@ -7,10 +7,9 @@ from contextlib import contextmanager, suppress
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 
-from sklearn_ser.exceptions import OptionError
+from sklearn_ser.exceptions import ModelError, OptionError
 
 
-@cache
 def load_keras():
     """Return the modules (keras, tensorflow), loaded quietly.
 
@@ -18,7 +17,22 @@ def load_keras():
     ------
     OptionError
         If TensorFlow is missing, or Keras was told to use another backend.
+    ModelError
+        If this process was forked from one that has loaded TensorFlow, which would wait for ever.
     """
+    keras, tensorflow, process = _import_keras()
+    if process != os.getpid():
+        raise ModelError(
+            "Networks cannot be used in this process: it was forked from one that had used "
+            "TensorFlow, whose threads do not come along. Use the model only after the fork, start "
+            "processes by spawn, or export the model to ONNX."
+        )
+    return keras, tensorflow
+
+
+@cache
+def _import_keras():
+    """Return the modules (keras, tensorflow), and the process that has loaded them."""
     with _start_quietly():
         try:
             import tensorflow
@@ -39,7 +53,7 @@ def load_keras():
     # Many networks in one process (a search, scikit-learn's checks) are each traced once, and
     # TensorFlow takes that for a loop that traces by mistake.
     logging.getLogger("tensorflow").addFilter(lambda record: "retracing" not in record.getMessage())
-    return keras, tensorflow
+    return keras, tensorflow, os.getpid()
 
 
 def tensorflow_version() -> str | None:

@@ -34,6 +34,7 @@ class Network:
 
     def predict_proba(self, X: np.ndarray) -> np.ndarray:
         """Return the outputs for X, of shape (n_clips, n_classes), float64."""
+        load_keras()  # or an error in a forked process, where TensorFlow would wait for ever
         blocks = [
             # model.predict would take 40 ms to start, for one clip as for a thousand.
             self.model.predict_on_batch(X[start : start + _ROWS_AT_ONCE])

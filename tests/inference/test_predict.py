@@ -419,3 +419,60 @@ def test_invalid_probabilities_are_errors(row):
     assert all("gives no probabilities" in prediction.error for prediction in found[::2])
     assert np.isnan([prediction.confidence for prediction in found[::2]]).all()
     assert predict_table(pipe, noise)["error"].isna().tolist() == [False, True, False, True]
+
+
+FORK = """
+import os, signal, sys
+import numpy as np
+from sklearn_ser.exceptions import ModelError
+from sklearn_ser.inference import load_predictor
+
+model, used_before = sys.argv[1], sys.argv[2] == "used"
+predictor = load_predictor(model, trust=True)
+clips = list(np.random.default_rng(0).normal(size=(3, 22050)).astype(np.float32) / 10)
+
+
+def predict():
+    return np.array([found.probabilities for found in predictor.iter_predictions(clips)])
+
+
+before = predict() if used_before else None
+child = os.fork()
+if child == 0:
+    signal.alarm(60)  # rather than wait for ever
+    try:
+        found = predict()
+    except ModelError as error:
+        print(error)
+        os._exit(3)
+    os._exit(0 if before is None or np.array_equal(found, before) else 4)
+print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+
+
+@pytest.mark.filterwarnings("ignore")  # the converters' own warnings
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.parametrize(
+    ("kind", "used", "printed"),
+    [
+        ("svm", "used", "0"),
+        ("onnx", "used", "0"),
+        ("ann", "unused", "0"),
+        ("ann", "used", "Networks cannot be used in this process: it was forked"),
+    ],
+)
+def test_a_predictor_in_a_forked_process(kind, used, printed, clips, tmp_path):
+    """As under gunicorn with preloading: it predicts the same there, or says what to do."""
+    if kind != "svm":
+        pytest.importorskip("tensorflow")
+    if kind == "onnx":
+        pytest.importorskip("tf2onnx")
+    clf = {"onnx": "ann"}.get(kind, kind)
+    settings = {"clf__epochs": 1} if clf == "ann" else {}
+    pipe = make_pipeline(clf, "mfcc", random_state=0).set_params(**settings)
+    pipe.fit(clips, [path.split("/")[-2] for path in clips])
+    path = save_pipeline(pipe, tmp_path / f"m.{'onnx' if kind == 'onnx' else 'joblib'}")
+    done = subprocess.run(
+        [sys.executable, "-c", FORK, path, used], capture_output=True, text=True, timeout=120
+    )
+    assert done.stdout.startswith(printed), done.stderr
