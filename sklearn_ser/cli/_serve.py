@@ -124,20 +124,25 @@ def serve(
             raise _cannot_listen(host, port, error) from error
 
 
-def _parse_formats(text: str) -> tuple[str, ...]:
+def _parse_formats(text: str) -> tuple[str, ...] | None:
+    """Return libsndfile's names of the formats in a list, or None for all."""
+    import soundfile
+
     from sklearn_ser.exceptions import OptionError
 
     if text.strip().lower() == "all":
-        return ()
-    import soundfile
-
-    known = {*soundfile.available_formats(), "OPUS"}
-    names = tuple(name.strip().upper() for name in text.split(",") if name.strip())
-    if unknown := [name for name in names if name not in known]:
+        return None
+    names = {name.strip().upper() for name in text.split(",")} - {""}
+    known = {*soundfile.available_formats(), "OPUS", "FFMPEG"}
+    if unknown := sorted(names - known):
         raise OptionError(
             f"`formats` holds {', '.join(unknown)}: there are {', '.join(sorted(known))}, and all."
         )
-    return names
+    if "OPUS" in names:  # a file of OGG, as Vorbis is
+        names = names - {"OPUS"} | {"OGG"}
+    if "WAV" in names:
+        names |= {"WAVEX"}
+    return tuple(sorted(names))
 
 
 def _bind(host: str, port: int) -> socket.socket:

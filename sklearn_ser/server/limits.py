@@ -3,10 +3,9 @@
 import os
 from dataclasses import dataclass, field
 
-__all__ = ["FORMATS", "Limits"]
+from sklearn_ser.audio.decoding import SERVED_FORMATS
 
-# libsndfile reads some twenty more, each with a decoder of its own that a crafted file can reach.
-FORMATS = ("WAV", "FLAC", "OGG", "OPUS", "MP3", "AIFF")
+__all__ = ["Limits"]
 
 
 @dataclass(frozen=True)
@@ -22,8 +21,9 @@ class Limits:
     max_rate : int
         Its sampling rate, in Hz.
     max_channels : int
-    formats : tuple of str
-        Which kinds of files are decoded, by libsndfile's names; empty for all.
+    formats : tuple of str, or None
+        Which kinds of files are decoded, by libsndfile's names and `"FFMPEG"`; `None` for all.
+        There are some twenty more, each with a decoder that a crafted file can reach.
     time_limit : float
         Seconds for an upload to arrive, for its turn to come, and for the work on it.
     workers : int
@@ -56,7 +56,7 @@ class Limits:
     max_seconds: float = 600.0
     max_rate: int = 192_000
     max_channels: int = 8
-    formats: tuple[str, ...] = FORMATS
+    formats: tuple[str, ...] | None = SERVED_FORMATS
     time_limit: float = 30.0
     workers: int = field(default_factory=lambda: min(4, os.cpu_count() or 1))
     worker_memory: int = 2_000_000_000

@@ -16,7 +16,7 @@ import sklearn
 from threadpoolctl import threadpool_limits
 
 from sklearn_ser._files import nan_to_none
-from sklearn_ser.audio.decoding import AudioSettings, open_source
+from sklearn_ser.audio.decoding import SERVED_FORMATS, AudioSettings, open_source
 from sklearn_ser.exceptions import AudioError, SerError
 from sklearn_ser.inference import Predictor, load_predictor
 from sklearn_ser.inference.segments import SegmentMerger
@@ -96,6 +96,7 @@ def _prepare(model: ModelFile, abstain_below: float, limits: Limits) -> Predicto
     # Features are looked at before a classifier sees them: to look again takes a millisecond.
     sklearn.set_config(assume_finite=True, skip_parameter_validation=True)
     predictor = load_predictor(model, trust=True, abstain_below=abstain_below)
+    predictor.settings = replace(predictor.settings, formats=limits.formats)
     predictor.warm_up()
     try:
         import resource
@@ -184,6 +185,7 @@ def predict_upload(
     longest = limits.max_seconds
     if window is None and loader.max_duration is not None:
         longest = min(longest, loader.max_duration)
+    _check_kind(data, limits)
     seconds = _check(Upload(data), replace(loader, max_duration=longest), limits)
     if window is not None:
         stream = EmotionStream(predictor, window, window / 4 if hop is None else hop)
@@ -202,6 +204,27 @@ def predict_upload(
         "warning": prediction.warning,
     }
     return nan_to_none(result)
+
+
+def _check_kind(data: bytes | bytearray, limits: Limits) -> None:
+    """Refuse a file of another kind before a decoder sees as much as its header."""
+    if limits.formats is None or not set(limits.formats) <= set(SERVED_FORMATS) or not data:
+        return
+    start = 0
+    if data[:3] == b"ID3" and len(data) >= 10:  # libsndfile looks at what follows this
+        size = data[6:10]
+        start = 10 + (size[0] << 21 | size[1] << 14 | size[2] << 7 | size[3])
+    head, form = bytes(data[start : start + 4]), bytes(data[start + 8 : start + 12])
+    if not (
+        head in (b"fLaC", b"OggS")
+        or (head in (b"RIFF", b"RIFX") and form == b"WAVE")
+        or (head == b"FORM" and form in (b"AIFF", b"AIFC"))
+        or (head[:1] == b"\xff" and head[1:2] >= b"\xe0")  # a frame of MP3
+    ):
+        raise AudioError(
+            f"the file is not audio that can be decoded: allowed are {', '.join(limits.formats)}. "
+            "Convert it to wav or flac."
+        )
 
 
 def _check(file: Upload, settings: AudioSettings, limits: Limits) -> float:

@@ -1,6 +1,7 @@
 """`serve` as untrusted clients meet it: a real server on loopback, with its worker processes."""
 
 import contextlib
+import inspect
 import io
 import itertools
 import json
@@ -172,6 +173,24 @@ def test_bad_audio(url):
     refused(post(url, encode(np.zeros((100, 9)))), 422, "9 channels: 8 are allowed")
     assert httpx.post(f"{url}/predict", data={"file": "/etc/passwd"}).status_code == 422
     assert httpx.post(f"{url}/predict", content=b"x").status_code == 422
+
+
+def test_kinds_of_files(url, model):
+    y = voice(0.4, 100)
+    opus = {"subtype": "OPUS"}
+    for form, how in [("WAVEX", {}), ("AIFF", {}), ("MP3", {}), ("OGG", opus)]:
+        rate = 16000 if how else SR
+        data = encode(y, rate, form=form, **how)
+        for whole in (data, b"ID3\4\0\0\0\0\0\x05\0\0\0\0\0" + data):
+            if whole is data or form == "MP3":
+                assert post(url, whole).status_code == 200, form
+    for form in ("AU", "CAF", "W64", "RF64", "NIST", "VOC", "PAF", "SVX", "IRCAM"):
+        data = encode(y, form=form)
+        refused(post(url, data), 422, "allowed are AIFF, FLAC")
+        refused(post(url, b"ID3\4\0\0\0\0\0\0" + data), 422, "allowed are AIFF, FLAC")
+    with small_server(model, formats=("AU", "WAV")) as (other, _):
+        assert post(other, encode(y, form="AU")).status_code == 200
+        refused(post(other, encode(y, form="FLAC")), 422, "allowed are AU, WAV")
 
 
 def test_days_of_silence_in_a_small_file(url):
@@ -823,7 +842,12 @@ def test_the_command(model, tmp_path, monkeypatch):
     monkeypatch.setenv("SKLEARN_SER_CONFIG", str(tmp_path / "somebody"))
     assert "add --trust" in run("serve", model, "--port", 0, code=2)[1]
     run("serve", model, "--per-client", 0, code=2)
-    assert "FAX" in run("serve", model, "--formats", "wav,fax", code=2)[1]
+    assert "--formats holds FAX" in run("serve", model, "--formats", "wav,fax", code=2)[1]
+    from sklearn_ser.cli._serve import _parse_formats, serve
+
+    usual = inspect.signature(serve).parameters["formats"].default
+    assert set(_parse_formats(usual)) == set(Limits().formats)
+    assert _parse_formats("all") is None
 
 
 def test_a_port_that_is_taken(model):
