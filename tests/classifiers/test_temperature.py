@@ -134,9 +134,9 @@ def test_fit_calibrated(noisy_corpus, tmp_path, clf):
     assert about["n_clips"] == metrics["n_validation"]
     assert about["ece_before"] == plain["calibration"]["ece"]
     assert about["ece"] != about["ece_before"]
-    assert metrics["accuracy"] == plain["accuracy"]  # no answer changes
+    assert metrics["accuracy"] == plain["accuracy"]  # no prediction changes
     page = (tmp_path / "r" / "report.html").read_text()
-    assert f"was {about['ece_before']:.3f} before" in page
+    assert f"{about['ece']:.4f}, {about['ece_before']:.4f} before" in page
     pipe = load_pipeline(tmp_path / "r")
     table = pd.read_csv(tmp_path / "r" / "predictions.csv")
     np.testing.assert_allclose(
