@@ -2,6 +2,7 @@
 
 import logging
 import os
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
@@ -94,3 +95,12 @@ def _start_quietly() -> Iterator[None]:
         os.dup2(standard_error, 2)
         os.close(standard_error)
         os.close(nowhere)
+
+
+@contextmanager
+def ignore_deprecations() -> Iterator[None]:
+    """Keep Keras' and TensorFlow's use of each other's and numpy's old ways to themselves."""
+    with warnings.catch_warnings():
+        for category in (DeprecationWarning, FutureWarning, PendingDeprecationWarning):
+            warnings.simplefilter("ignore", category)
+        yield

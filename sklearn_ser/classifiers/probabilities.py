@@ -3,6 +3,8 @@
 import numpy as np
 from numpy.typing import ArrayLike
 
+from sklearn_ser.exceptions import ModelError
+
 __all__ = ["MostProbableMixin", "are_probabilities", "most_probable"]
 
 
@@ -63,5 +65,17 @@ class MostProbableMixin:
         Returns
         -------
         emotions : ndarray of shape (n_clips,)
+
+        Raises
+        ------
+        ModelError
+            If the numbers of `predict_proba` are no probabilities, as a damaged or wrong model
+            gives them.
         """
-        return most_probable(self.predict_proba(X), self.classes_)  # type: ignore[attr-defined]
+        probabilities = self.predict_proba(X)  # type: ignore[attr-defined]
+        if not are_probabilities(probabilities).all():
+            raise ModelError(
+                f"{type(self).__name__} gives numbers that are no probabilities (from 0 to 1, with "
+                "a sum of 1): its model is damaged or wrong; fit or export it again."
+            )
+        return most_probable(probabilities, self.classes_)  # type: ignore[attr-defined]

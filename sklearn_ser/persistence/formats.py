@@ -60,7 +60,6 @@ SKOPS_TRUSTED = [
     "sklearn_ser.features.voice.Pitch",
     "sklearn_ser.features.voice.VoiceCorrelations",
     "sklearn_ser.features.voice.VoiceQuality",
-    "sklearn_ser.classifiers._weights.Network",
     "sklearn_ser.classifiers.ann.ANNClassifier",
     "sklearn_ser.classifiers.cnn.CNNClassifier",
     "sklearn_ser.classifiers.cnn_lstm.CNNLSTMClassifier",

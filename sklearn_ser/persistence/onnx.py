@@ -303,7 +303,7 @@ def _convert_network(scale: Any, clf: NetworkClassifier) -> Any:
             keras.layers.Input(clf.input_shape_, name="features"),
             standardize,
             *clf.shape_layers(keras),
-            clf.network_.model,
+            clf.model_,
         ]
     )
     standardize.set_weights([scale.mean_, np.square(scale.scale_)])

@@ -1,6 +1,5 @@
 """What a run leaves in its folder: pipeline and card, scores, predictions, figures, report."""
 
-import copy
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -135,8 +134,8 @@ def _details(
 def _save_network(saved: Pipeline, path: Path) -> None:
     """Write a network as Keras does, for those who go on with it there."""
     clf = unwrap_classifier(saved.named_steps["clf"])
-    if hasattr(clf, "network_"):
-        copy.deepcopy(clf.network_).model.save(path)  # the copy has no optimizer, twice its size
+    if hasattr(clf, "save_keras"):
+        clf.save_keras(path)
 
 
 def _draw_figures(folder: Path, fitted: Pipeline, result: RunResult) -> None:

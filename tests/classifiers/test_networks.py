@@ -1,4 +1,3 @@
-import copy
 import json
 import pickle
 import subprocess
@@ -14,7 +13,7 @@ from sklearn.metrics import log_loss
 from sklearn.model_selection import GridSearchCV
 
 from sklearn_ser import ANNClassifier
-from sklearn_ser.exceptions import OptionError
+from sklearn_ser.exceptions import ModelError, OptionError
 
 X, CODES = load_digits(return_X_y=True)
 X = (X / 16).astype(np.float32)[:600]
@@ -35,7 +34,7 @@ def test_it_learns(fitted):
 
 
 def test_the_network_is_the_documented_one(fitted):
-    layers = json.loads(fitted.network_.model.to_json())["config"]["layers"]
+    layers = json.loads(fitted.model_.to_json())["config"]["layers"]
     told = [
         (layer["class_name"], layer["config"].get("units"), layer["config"].get("activation"))
         for layer in layers
@@ -61,8 +60,8 @@ def test_same_steps_as_plain_keras():
         (16,), dropout=0, batch_size=len(X), epochs=1, validation_fraction=0, random_state=1,
         learning_rate=1e-30,
     ).fit(X, Y)  # fmt: skip
-    model = keras.models.clone_model(ours.network_.model)
-    model.set_weights(start.network_.model.get_weights())
+    model = keras.models.clone_model(ours.model_)
+    model.set_weights(start.model_.get_weights())
     model.compile("adam", "categorical_crossentropy")
     _, codes = np.unique(Y, return_inverse=True)
     model.fit(X, np.eye(10)[codes], batch_size=len(X), epochs=5, shuffle=False, verbose=0)
@@ -84,7 +83,7 @@ def test_the_average_of_the_weights_is_what_is_kept():
     }
 
     def weights(**more):
-        return ANNClassifier((), **how, **more).fit(X, Y).network_.model.get_weights()
+        return ANNClassifier((), **how, **more).fit(X, Y).model_.get_weights()
 
     steps = [weights(epochs=n) for n in (1, 2, 3)]
     expected = steps[0]
@@ -289,5 +288,35 @@ def test_a_checkpoint_of_another_fit_is_refused(tmp_path):
 
 def test_a_pickle_weighs_no_more_than_kerass_own_file(fitted, tmp_path):
     own = tmp_path / "best_model.keras"
-    copy.deepcopy(fitted.network_).model.save(own)
+    fitted.save_keras(own)
     assert len(pickle.dumps(fitted)) < 1.2 * own.stat().st_size
+
+
+def in_python(program, *options):
+    """Run a program in a process of its own; return what it prints."""
+    done = subprocess.run(
+        [sys.executable, *options, "-c", program], capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_fit_and_save_with_warnings_as_errors(tmp_path):
+    own = tmp_path / "network.keras"
+    in_python(
+        "import numpy as np, pickle\n"
+        "from sklearn_ser import CNNClassifier\n"
+        "X, y = np.zeros((20, 8, 4), dtype='float32'), ['a', 'b'] * 10\n"
+        "cnn = CNNClassifier((2,), dense_units=(2,), epochs=1).fit(X, y)\n"
+        f"cnn.save_keras({str(own)!r})\n"
+        "pickle.loads(pickle.dumps(cnn)).predict(X)",
+        "-W",
+        "error",
+    )
+    assert own.stat().st_size > 1000
+
+
+def test_weights_that_do_not_fit_the_parameters(fitted):
+    other = pickle.loads(pickle.dumps(fitted)).set_params(hidden_layer_sizes=(3,))
+    with pytest.raises(ModelError, match="its parameters and its weights do not fit"):
+        other.predict(X)

@@ -149,15 +149,15 @@ def test_the_scaler():
 def test_what_the_networks_run_over(network, shape):
     X = np.random.default_rng(0).normal(size=(12, 87, 128)).astype(np.float32)
     network.set_params(epochs=1, random_state=0).fit(X, ["a", "b"] * 6)
-    assert network.network_.model.input_shape == (None, *shape)
+    assert network.model_.input_shape == (None, *shape)
     rows = network.fit(X[:, 0], ["a", "b"] * 6)
-    assert rows.network_.model.input_shape == (None, 128, 1)
+    assert rows.model_.input_shape == (None, 128, 1)
 
 
 def layers(network):
     return [
         (layer["class_name"], layer["config"].get("units") or layer["config"].get("filters"))
-        for layer in json.loads(network.network_.model.to_json())["config"]["layers"][1:]
+        for layer in json.loads(network.model_.to_json())["config"]["layers"][1:]
     ]
 
 

@@ -241,6 +241,30 @@ def test_skops_cannot_smuggle_a_function(fitted, tmp_path):
     refused("parts that this package never writes|not a whole skops file", path)
 
 
+EVIL_LAYER = {
+    "module": "builtins",
+    "class_name": "function",
+    "config": "system",
+    "registered_name": "function",
+}
+
+
+@pytest.mark.parametrize(
+    "params", [{"activation": EVIL_LAYER}, {"hidden_layer_sizes": (5,)}, {"dropout": EVIL_LAYER}]
+)
+def test_skops_networks_are_built_from_their_parameters_alone(corpus, tmp_path, params):
+    """No configuration of a file reaches Keras: it may name any function, or a file to download."""
+    pipe = make_pipeline("ann", "mfcc", random_state=0, clf__epochs=1)
+    pipe.fit(corpus["path"], corpus["emotion"])
+    path = save_pipeline(pipe, tmp_path / "good.skops")
+    assert b"class_name" not in zipfile.ZipFile(path).read("schema.json")
+    load_pipeline(path).predict(corpus["path"][:1])
+    pipe.named_steps["clf"].set_params(**params)
+    evil = load_pipeline(save_pipeline(pipe, tmp_path / "evil.skops"))
+    with pytest.raises(ModelError, match="its parameters and its weights do not fit"):
+        evil.predict(corpus["path"][:1])
+
+
 def test_what_cannot_be_saved(fitted, tmp_path):
     from sklearn.linear_model import LogisticRegression
 

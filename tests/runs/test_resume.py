@@ -62,8 +62,8 @@ def test_keras_file_holds_the_weights_of_the_pipeline(options):
     import keras
 
     model = keras.models.load_model(options.out / "best_model.keras")
-    network = joblib.load(options.out / "pipeline.joblib").named_steps["clf"].network_
-    for theirs, ours in zip(model.get_weights(), network.model.get_weights(), strict=True):
+    clf = joblib.load(options.out / "pipeline.joblib").named_steps["clf"]
+    for theirs, ours in zip(model.get_weights(), clf.weights_, strict=True):
         np.testing.assert_array_equal(theirs, ours)
 
 
