@@ -1,4 +1,4 @@
-"""Do features hold for voices never heard before? Every feature set under one protocol.
+"""Scores of features on unseen speakers: every feature set under one protocol.
 
 For each corpus: leave one speaker out (UAR of the pooled predictions, a 95 % interval over speakers
 or clips, the UAR on each speaker), the same after z-scores per speaker, which is transductive
@@ -163,7 +163,7 @@ def classifier(clf):
 
 
 def unseen(X, table, clf):
-    """Return what is predicted of each clip by a classifier that never heard its speaker."""
+    """Return what is predicted of each clip by a classifier that was not trained on its speaker."""
     from sklearn.model_selection import LeaveOneGroupOut, cross_val_predict
 
     truth, speakers = table["emotion"].to_numpy(str), table["speaker"].to_numpy(str)

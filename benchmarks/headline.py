@@ -11,7 +11,7 @@ from pathlib import Path
 from _common import finish, parse_arguments
 
 # Recipe, more options, the published accuracy, and that of a plain script which picks its epoch
-# on the test part.
+# on the test set.
 SYSTEMS = {
     "ann": ([], "~0.95", 0.998),
     "cnn": ([], "-", 0.998),
@@ -36,19 +36,19 @@ def main() -> None:
     arguments = parse_arguments(__doc__, seeds=3)
     results = {}
     print(
-        "recipe     published              plain script   here (mean of seeds, test part untouched)"
+        "recipe     published              plain script   here (mean of seeds, test set untouched)"
     )
     with tempfile.TemporaryDirectory() as folder:
         for clf, (more, published, script) in SYSTEMS.items():
             started = time.perf_counter()
-            told = [fit(clf, more, arguments.data, seed, folder) for seed in range(arguments.seeds)]
-            scores = [metrics["accuracy"] for metrics in told]
+            runs = [fit(clf, more, arguments.data, seed, folder) for seed in range(arguments.seeds)]
+            scores = [metrics["accuracy"] for metrics in runs]
             mean = statistics.mean(scores)
             results[clf] = {
                 "accuracy": mean,
                 "by_seed": scores,
-                "n_test": told[0]["n_test"],
-                "validation_by": told[0]["validation_by"],
+                "n_test": runs[0]["n_test"],
+                "validation_by": runs[0]["validation_by"],
                 "seconds": (time.perf_counter() - started) / arguments.seeds,
             }
             by_seed = ", ".join(f"{score:.4f}" for score in scores)

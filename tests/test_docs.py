@@ -13,6 +13,7 @@ import soundfile
 import typer
 
 from sklearn_ser.cli import app
+from sklearn_ser.report.example_clips import MOST_EXAMPLES, MOST_MISTAKES
 from tests.conftest import SR, voice
 
 DOCS = Path(__file__).parents[1] / "docs"
@@ -142,3 +143,8 @@ DIALECT = r"\b(strangers?|(?:test|training|validation) part|never heard|doors?|h
 
 def test_pages_use_the_words_of_the_field(page):
     assert re.findall(DIALECT, page) == []
+
+
+def test_report_guide_names_the_number_of_clips():
+    text = " ".join((DOCS / "report.md").read_text(encoding="utf-8").split())
+    assert f"at most {MOST_EXAMPLES} examples and {MOST_MISTAKES} mistakes" in text

@@ -1,4 +1,4 @@
-"""Setting clips aside: the test part of a corpus, and the validation part of its training part."""
+"""Holding clips out: a test set of a corpus, and a validation set of its training set."""
 
 import numpy as np
 from numpy.typing import ArrayLike

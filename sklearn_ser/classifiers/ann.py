@@ -40,7 +40,7 @@ class ANNClassifier(NetworkClassifier):
     class_weight : dict or "balanced", default=None
         Weights of the classes in the loss.
     random_state : int, RandomState or None, default=None
-        Decides on initial weights, dropout, order of clips and validation part.
+        Decides on initial weights, dropout, order of clips and validation set.
     verbose : int, default=0
         Whether to print a line per epoch.
 
