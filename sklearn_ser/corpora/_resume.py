@@ -60,7 +60,7 @@ class ResumingDownloader:
         import requests
 
         have = self.part.stat().st_size if self.part.exists() else 0
-        state = self.state.read_text() if self.state.exists() else ""
+        state = _read_state(self.state)
         # Compressed on the way, the bytes would not be those of the file.
         headers = {"Accept-Encoding": "identity"}
         if have and (state or self.checksum):
@@ -98,6 +98,15 @@ class ResumingDownloader:
         if total is not None and have != total:
             of = f" of {total / 1e6:,.1f}" if total > 0 else ""
             raise CutError(f"The connection was cut after {have / 1e6:,.1f}{of} MB.")
+
+
+def _read_state(path: Path) -> str:
+    """Return the server's ETag or date, if the file holds one line fit for a header."""
+    try:
+        state = path.read_text(encoding="ascii").strip()
+    except (OSError, ValueError):
+        return ""
+    return state if state.isprintable() else ""
 
 
 def _start(response: Any) -> int:

@@ -236,7 +236,7 @@ def _is_complete(folder: Path, seed: int) -> bool:
     try:
         marker = json.loads((folder / MARKER).read_text(encoding="utf-8"))
         sizes = [file.stat().st_size for file in folder.glob("syn-*.wav")]
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return False
     return bool(marker == _marker(seed, sizes))
 

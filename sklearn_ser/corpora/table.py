@@ -117,6 +117,7 @@ def _read_csv(path: Path) -> pd.DataFrame:
                 skipinitialspace=True,
                 index_col=False,
             )
+            table.columns = pd.Index(columns)
     except (pd.errors.EmptyDataError, StopIteration):
         raise CorpusError(f"{path} is empty: it needs the columns path and emotion.") from None
     except CorpusError:
@@ -125,7 +126,6 @@ def _read_csv(path: Path) -> pd.DataFrame:
         raise CorpusError(f"{path} cannot be read: {error.strerror}.") from None
     except (ValueError, csv.Error, pd.errors.ParserWarning) as error:
         raise CorpusError(f"{path} cannot be read as a CSV: {str(error).strip()}.") from None
-    table.columns = pd.Index(columns)
     if table.empty:
         raise CorpusError(f"{path} has a header but no rows: one row per recording is needed.")
     return table if is_unicode else _resolve_bytes(table, path)

@@ -72,7 +72,8 @@ def _expand(name: str) -> list[str]:
         raise CorpusError(
             f"{as_text(name)[:60]}... is no pattern: it has too many parts."
         ) from None
-    files = [match for match in matches if not os.path.isdir(match)]
+    # No pipe that is only matched; but a link to nowhere, so that its error has its row.
+    files = [match for match in matches if os.path.isfile(match) or not os.path.exists(match)]
     folders = [match for match in matches if os.path.isdir(match)]
     # `**` matches every folder on the way; they are meant only where no file is.
     found = files or [file for folder in folders for file in _files_in(folder)]

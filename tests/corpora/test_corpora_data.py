@@ -220,6 +220,7 @@ GONE = "path,emotion\n" + "".join(f"{i}.wav,sad\n" for i in range(7)) + "clips/a
         ("file,emotion\na.wav,sad\n", ["no column path", "it has: file, emotion"]),
         ("path|emotion\na.wav|sad\n", ["no column path and no column emotion", "path|emotion"]),
         ("Path,path,emotion\na,b,sad\n", ["more than one column path"]),
+        ('"path","emotion\n"clips/a.wav","sad"\n', ["cannot be read as a CSV"]),
         (GONE, ["7 of 8 files", "0.wav (row 2)", "4.wav (row 6) and 2 more", "count from"]),
         ("", ["is empty"]),
         ("path,emotion\n", ["no rows"]),

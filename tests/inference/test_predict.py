@@ -51,6 +51,16 @@ def test_sources(little_corpus, clips, tmp_path, monkeypatch):
             find_sources(names, b"")
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
+def test_named_pipes_are_sources_by_name_alone(tmp_path, wav):
+    clip = str(wav("clip.wav"))
+    os.mkfifo(tmp_path / "pipe.wav")
+    assert find_sources([f"{tmp_path}/*.wav"]) == [clip]
+    with pytest.warns(CorpusWarning, match="1 file in .* not being readable: pipe.wav"):
+        assert find_sources([str(tmp_path)]) == [clip]
+    assert find_sources([f"{tmp_path}/pipe.wav"]) == [f"{tmp_path}/pipe.wav"]
+
+
 def test_lists_of_exact_names(tmp_path):
     """What `find -print0` writes: a name may hold anything, and is no pattern."""
     names = ["a\nb.wav", " *.wav", "[1].wav", "caf\udce9.wav"]
