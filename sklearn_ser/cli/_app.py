@@ -244,6 +244,10 @@ def _leave(code: int) -> NoReturn:
         loky._executor.shutdown(wait=True, kill_workers=True)
     atexit._run_exitfuncs()
     for stream in (sys.stdout, sys.stderr):
-        with contextlib.suppress(OSError, ValueError):  # nobody reads it any more, or it is closed
+        try:
             stream.flush()
+        except (BrokenPipeError, ValueError):  # nobody reads it any more, or it is closed
+            continue
+        except OSError:  # a full disk, say: what was printed is not there
+            code = code or 1
     os._exit(code)
