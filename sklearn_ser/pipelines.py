@@ -48,7 +48,7 @@ from sklearn_ser.features import (
 )
 from sklearn_ser.features._extraction import Batch, gather
 from sklearn_ser.features.quality import Inspection, tabulate
-from sklearn_ser.features.sequences import SequenceTransformer
+from sklearn_ser.features.transformers import ClipTransformer, SequenceTransformer
 
 __all__ = [
     "FEATURES",
@@ -103,7 +103,7 @@ class FeatureSet:
 
 FEATURE_SETS: dict[str, FeatureSet] = {
     "functionals": FeatureSet(
-        "statistics of spectrum, loudness and voice, made for voices never heard before",
+        "statistics of spectrum, loudness and voice, made for unseen speakers",
         16000,
         {
             "bark": BarkSpectrum(statistics=_TWELVE),
@@ -126,7 +126,7 @@ FOUR_FEATURES = ("mfcc", "chroma", "mel", "contrast")
 
 @dataclass(frozen=True)
 class Recipe:
-    """A classifier, the features it gets unless told otherwise, and what a search tries."""
+    """A classifier, the features it gets where none are named, and what a search tries."""
 
     about: str
     classifier: Callable[[], BaseEstimator]
@@ -207,11 +207,12 @@ def make_pipeline(
         classifier, or "passthrough" where only the features are of interest.
     features : str or sequence of str or transformers, default=None
         Names of features, out of mfcc, chroma, mel and contrast, of the set functionals (made for
-        voices never heard before) or its parts, or of sequences, logmel and frames (as one string:
-        joined by commas), or transformers of this package; `None` takes the recipe's own.
+        unseen speakers) or its parts, or of sequences, logmel and frames (as one string:
+        joined by commas), or transformers, this package's or your own subclasses of
+        `ClipTransformer`; `None` takes the recipe's own.
     sr : int, default=None
-        Sampling rate for loader and features, in Hz; `None` means 16000 with functionals or
-        embedding and 22050 otherwise.
+        Sampling rate for loader and features, in Hz; `None` means that of the transformers among
+        the features, 16000 with functionals or embedding, and 22050 otherwise.
     n_jobs : int, default=None
         Batches of clips to extract at once.
     random_state : int, RandomState or None, default=None
@@ -258,7 +259,7 @@ def make_pipeline(
     sequences = isinstance(union.transformer_list[0][1], SequenceTransformer)
     if sequences and recipe and not takes_sequences(clf):
         raise OptionError(
-            f"{type(clf).__name__} takes a row of numbers for each clip, and "
+            f"{type(clf).__name__} takes a row of features for each clip, and "
             f"{union.transformer_list[0][0]} gives sequences: choose other features, or a network."
         )
     pipeline = Pipeline(
@@ -281,20 +282,25 @@ def _listed(features: str | BaseEstimator | Sequence[str | BaseEstimator]) -> li
 
 
 def _rate_for(features: Sequence) -> int:
-    """Return the sampling rate that one of some features was made for, or the usual one."""
+    """Return the sampling rate that some features were made for, or the usual one."""
+    rates = {}
     for feature in features:
-        if isinstance(feature, str) and feature in FEATURE_SETS:
-            return FEATURE_SETS[feature].sr
-        if feature == "embedding" or isinstance(feature, PretrainedEmbedding):
-            return PretrainedEmbedding().sr
-    return 22050
+        if isinstance(feature, ClipTransformer):
+            rates[type(feature).__name__] = feature.sr
+        elif feature in FEATURE_SETS:
+            rates[feature] = FEATURE_SETS[feature].sr
+        elif feature == "embedding":
+            rates[feature] = PretrainedEmbedding().sr
+    if len(set(rates.values())) > 1:
+        raise OptionError(f"The features have different rates, {rates}: choose one with `sr`.")
+    return next(iter(rates.values()), 22050)
 
 
 def _make_union(features: Sequence, sr: int, n_jobs: int | None) -> AudioFeatureUnion:
     transformers: list[tuple[str, BaseEstimator]] = []
     for feature in features:
         if not isinstance(feature, str):
-            transformers.append((type(feature).__name__.lower(), clone(feature).set_params(sr=sr)))
+            transformers.append((_name_of(feature, features), clone(feature).set_params(sr=sr)))
         elif feature in FEATURE_SETS:
             parts = FEATURE_SETS[feature].transformers.items()
             transformers += [(name, clone(part).set_params(sr=sr)) for name, part in parts]
@@ -307,6 +313,23 @@ def _make_union(features: Sequence, sr: int, n_jobs: int | None) -> AudioFeature
             f"Features {', '.join(names) or '(none)'}: name at least one, and each once."
         )
     return AudioFeatureUnion(transformers, n_jobs=n_jobs)
+
+
+def _name_of(transformer: Any, features: Sequence) -> str:
+    """Return the name of a transformer: its class in small letters, numbered among several."""
+    if isinstance(transformer, type):
+        name = transformer.__name__
+        raise OptionError(f"features={name} is a class: write {name}().")
+    if not isinstance(transformer, ClipTransformer):
+        raise OptionError(
+            f"features={transformer!r} is neither the name of a feature nor a transformer of "
+            "clips: subclass sklearn_ser.ClipTransformer or FrameTransformer."
+        )
+    kind = type(transformer)
+    alike = [one for one in features if type(one) is kind]
+    if len(alike) == 1:
+        return kind.__name__.lower()
+    return f"{kind.__name__.lower()}-{[one is transformer for one in alike].index(True) + 1}"
 
 
 def set_pipeline_params(pipeline: Pipeline, params: Mapping[str, Any]) -> Pipeline:

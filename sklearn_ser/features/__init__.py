@@ -1,23 +1,35 @@
-"""Transformers from clips to numbers, and the union that computes them in one pass."""
+"""Features: the transformers that compute them of clips, and the union that does so in one pass.
 
+To add one, subclass `ClipTransformer` or `FrameTransformer` in a module here, and name it in
+`__all__` below, in `FEATURES` of `pipelines.py` and in the package's `__init__`.
+"""
+
+from sklearn_ser.features._spectrum import STFT, Spectra
 from sklearn_ser.features.articulation import Formants, Perturbation
 from sklearn_ser.features.auditory import BarkSpectrum, Loudness, SpectralShape
 from sklearn_ser.features.embeddings import PretrainedEmbedding
 from sklearn_ser.features.rhythm import ModulationSpectrum, Rhythm
-from sklearn_ser.features.scaler import SequenceScaler
+from sklearn_ser.features.scalers import SequenceScaler, SpeakerNormalizer
 from sklearn_ser.features.sequences import FrameFeatures, LogMelSpectrogram
-from sklearn_ser.features.speakers import SpeakerNormalizer
 from sklearn_ser.features.spectral import MFCC, Chroma, MelSpectrogram, SpectralContrast
+from sklearn_ser.features.transformers import (
+    ClipTransformer,
+    FrameTransformer,
+    SequenceTransformer,
+)
 from sklearn_ser.features.union import AudioFeatureUnion, count_features, name_features
 from sklearn_ser.features.voice import Pitch, VoiceCorrelations, VoiceQuality
 
 __all__ = [
     "MFCC",
+    "STFT",
     "AudioFeatureUnion",
     "BarkSpectrum",
     "Chroma",
+    "ClipTransformer",
     "Formants",
     "FrameFeatures",
+    "FrameTransformer",
     "LogMelSpectrogram",
     "Loudness",
     "MelSpectrogram",
@@ -27,7 +39,9 @@ __all__ = [
     "PretrainedEmbedding",
     "Rhythm",
     "SequenceScaler",
+    "SequenceTransformer",
     "SpeakerNormalizer",
+    "Spectra",
     "SpectralContrast",
     "SpectralShape",
     "VoiceCorrelations",

@@ -1,7 +1,7 @@
 """The loop over clips that every transformer and union runs: read, compute, drop, go on.
 
 A clip is decoded once, all transformers take their share of its one spectrum, and only their
-numbers stay, so that memory holds a few clips however many there are. Threads serve well here:
+features stay, so that memory holds a few clips however many there are. Threads serve well here:
 decoding, resampling, the FFT and numpy's long calls all release Python's lock.
 """
 
@@ -23,9 +23,9 @@ from threadpoolctl import ThreadpoolController
 
 from sklearn_ser.audio.content import Content
 from sklearn_ser.audio.loader import Clips
-from sklearn_ser.exceptions import AudioError
+from sklearn_ser.exceptions import AudioError, OptionError
 from sklearn_ser.features._cache import FeatureCache, pack, unpack
-from sklearn_ser.features._keys import code_version, describe_setting, make_key
+from sklearn_ser.features._keys import code_version, describe_setting, is_own, make_key
 from sklearn_ser.features._spectrum import STFT, Spectra
 from sklearn_ser.features.quality import Inspection, measure, pack_inspection, unpack_inspection
 
@@ -50,7 +50,7 @@ class SpectrumTransformer(Protocol):
     def feature_shape(self) -> tuple[int, ...]:
         """Return the shape of the features of one clip."""
 
-    def _stft(self) -> STFT:
+    def stft(self) -> STFT:
         """Return the setting of the spectrum they are computed from."""
 
 
@@ -170,10 +170,10 @@ class Plan:
         Whether to compute checksums.
     cache : FeatureCache or None
     settings : list of bytes or None
-        What decides the features of each transformer, `None` where that cannot be told, and last
+        What decides the features of each transformer, `None` where that is not known, and last
         what decides the inspection; empty without a cache.
     shapes : list of tuple of int
-        The shape of a clip's features by transformer; empty without a cache.
+        The shape of a clip's features by transformer; () where it need not be known.
     """
 
     transformers: Weighted
@@ -189,21 +189,23 @@ class Plan:
     ) -> "Plan":
         """Return the plan for some transformers."""
         settings: list[bytes | None] = []
-        shapes = []
-        stft = transformers[0][0]._stft() if inspect else None
+        # This package's own keep their promises; counting names takes long beside a short clip.
+        shapes = [
+            t.feature_shape() if cache or not is_own(type(t)) else () for t, _ in transformers
+        ]
+        stft = transformers[0][0].stft() if inspect else None
         if cache:
             read_as = repr(clips.settings).encode()
             for transformer, _ in transformers:
                 setting = describe_setting(transformer)
                 settings.append(None if setting is None else read_as + setting)
-                shapes.append(transformer.feature_shape())
             settings.append(read_as + f"inspection {stft!r} {code_version()}".encode())
         hash_samples = inspect == "all" or bool(inspect and cache)
         return cls(transformers, stft, hash_samples, cache, settings, shapes)
 
     @property
     def parts(self) -> list[int]:
-        """The numbers of what there is to know of a clip: one per transformer, and `INSPECTION`."""
+        """What there is to know of a clip: the index of each transformer, and `INSPECTION`."""
         return [*range(len(self.transformers)), *([INSPECTION] if self.stft else [])]
 
     def key(self, content: Content, part: int) -> bytes | None:
@@ -361,7 +363,7 @@ def _compute_group(
                 qualities = measure(spectra, plan.stft)
                 values = [Inspection(*d.facts, q) for d, q in zip(group, qualities, strict=True)]
             else:
-                values = plan.transformers[part][0].compute(spectra)
+                values = _computed(plan, part, spectra)
             known |= {(d.position, part): v for d, v in zip(group, values, strict=True)}
     except AudioError as error:
         if len(group) == 1:
@@ -371,6 +373,19 @@ def _compute_group(
         for alone in group:
             known |= _compute_group(work, lacks, [alone])
     return known
+
+
+def _computed(plan: Plan, part: int, spectra: Spectra) -> np.ndarray:
+    """Return what a transformer computes, of the shape it promises."""
+    transformer = plan.transformers[part][0]
+    values = np.asarray(transformer.compute(spectra), dtype=np.float32)
+    if plan.shapes[part] and values.shape != (len(spectra.clips), *plan.shapes[part]):
+        raise OptionError(
+            f"{type(transformer).__name__} has computed features of shape {values.shape} for "
+            f"{len(spectra.clips)} clips, and names {plan.shapes[part][-1]}: compute must return "
+            "as many as get_feature_names_out names."
+        )
+    return values
 
 
 def _join(work: _Work, i: int) -> np.ndarray:

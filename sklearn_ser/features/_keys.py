@@ -2,7 +2,7 @@
 
 For the transformers of this package that is their parameters and the code of the package. For
 somebody else's it is also their own code as it is loaded: of the class, its bases, and what these
-use, wherever it stands. Where that cannot be told, nothing is cached.
+use, wherever it stands. Where that is not known, nothing is cached.
 """
 
 import dis
@@ -23,7 +23,7 @@ from typing import Any
 import joblib
 import numpy as np
 
-__all__ = ["code_version", "describe_setting", "make_key"]
+__all__ = ["code_version", "describe_setting", "is_own", "make_key"]
 
 _OWN = __name__.partition(".")[0]
 _LIBRARIES = ("sklearn-ser", "numpy", "scipy", "soxr", "soundfile", "resampy", "librosa")
@@ -34,11 +34,11 @@ _TOLD: set[type] = set()
 def describe_setting(transformer) -> bytes | None:
     """Return all that decides what a transformer computes: class, parameters, content, code.
 
-    `None`, with one warning per class, where the code of somebody else's class cannot be told.
+    `None`, with one warning per class, where the code of somebody else's class is not known.
     """
     kind = type(transformer)
     try:
-        code = b"" if kind.__module__.partition(".")[0] == _OWN else _Fingerprint().of(kind)
+        code = b"" if is_own(kind) else _Fingerprint().of(kind)
         parameters = transformer.get_params().items()
         setting = [
             f"{kind.__module__}.{kind.__qualname__} {code_version()}".encode(),
@@ -56,6 +56,11 @@ def describe_setting(transformer) -> bytes | None:
             )
         return None
     return hashlib.sha256(b"\0".join(map(_digest, setting))).digest()
+
+
+def is_own(kind: type) -> bool:
+    """Say whether a class is this package's."""
+    return kind.__module__.partition(".")[0] == _OWN
 
 
 def make_key(content: str, *settings: bytes) -> bytes:

@@ -1,4 +1,4 @@
-"""Statistics over time: what becomes of the course of a feature, one number per name.
+"""Statistics over time: what becomes of the contour of a feature, one number per name.
 
 All are computed for all channels of a clip at once: one sort serves every percentile, one
 difference from the mean every moment.
@@ -26,8 +26,8 @@ def _power_of_time(n_frames: int, degree: int) -> np.ndarray:
     return (power / (power @ power)).astype(np.float32)
 
 
-class Course:
-    """The course over time of some channels in one clip, and what several statistics share.
+class Contour:
+    """The contour over time of some channels in one clip, and what several statistics share.
 
     Parameters
     ----------
@@ -93,19 +93,19 @@ class Course:
         return np.add.reduce(steps, axis=0, dtype=np.float64) / len(steps)
 
 
-STATISTICS: dict[str, Callable[[Course], np.ndarray]] = {
-    "mean": lambda course: course.mean,
-    "std": lambda course: np.sqrt(course.moment(2)),
-    "min": lambda course: course.percentile(0),
-    "max": lambda course: course.percentile(100),
-    "range": lambda course: course.percentile(100) - course.percentile(0),
-    "median": lambda course: course.percentile(50),
-    "iqr": lambda course: course.percentile(75) - course.percentile(25),
-    "skewness": lambda course: course.standardized(3),
-    "kurtosis": lambda course: course.standardized(4, normal=3),
-    "slope": lambda course: course.fit(1),
-    "curvature": lambda course: course.fit(2),
-    "change": lambda course: course.change(),
+STATISTICS: dict[str, Callable[[Contour], np.ndarray]] = {
+    "mean": lambda contour: contour.mean,
+    "std": lambda contour: np.sqrt(contour.moment(2)),
+    "min": lambda contour: contour.percentile(0),
+    "max": lambda contour: contour.percentile(100),
+    "range": lambda contour: contour.percentile(100) - contour.percentile(0),
+    "median": lambda contour: contour.percentile(50),
+    "iqr": lambda contour: contour.percentile(75) - contour.percentile(25),
+    "skewness": lambda contour: contour.standardized(3),
+    "kurtosis": lambda contour: contour.standardized(4, normal=3),
+    "slope": lambda contour: contour.fit(1),
+    "curvature": lambda contour: contour.fit(2),
+    "change": lambda contour: contour.change(),
 }
 
 
@@ -141,9 +141,9 @@ def summarize(frames: np.ndarray, statistics: Sequence[str]) -> np.ndarray:
     """
     if not len(frames):
         return np.zeros(len(statistics) * frames.shape[1], dtype=np.float32)
-    course = Course(frames)
+    contour = Contour(frames)
     values = [
-        STATISTICS[name](course) if name in STATISTICS else course.percentile(int(name[1:]))
+        STATISTICS[name](contour) if name in STATISTICS else contour.percentile(int(name[1:]))
         for name in statistics
     ]
     return np.concatenate(values).astype(np.float32)

@@ -6,9 +6,13 @@ from scipy import fft, signal
 from sklearn_ser._sklearn import between
 from sklearn_ser.exceptions import OptionError
 from sklearn_ser.features import _pitch
-from sklearn_ser.features._base import STATISTICS_CONSTRAINTS, ClipTransformer
 from sklearn_ser.features._spectrum import STFT, Spectra
-from sklearn_ser.features.auditory import SPEECH_CONSTRAINTS, SpeechTransformer
+from sklearn_ser.features.auditory import SPEECH_CONSTRAINTS
+from sklearn_ser.features.transformers import (
+    STATISTICS_CONSTRAINTS,
+    ClipTransformer,
+    FrameTransformer,
+)
 
 __all__ = ["Formants", "Perturbation"]
 
@@ -16,7 +20,7 @@ _PREEMPHASIS = 0.97
 _MARGIN = 50  # Hz from both ends where a root is no formant
 
 
-class Formants(SpeechTransformer):
+class Formants(FrameTransformer):
     """The resonances of the vocal tract: frequencies of the first three formants, in Hz.
 
     Roots of a linear prediction of the spectrum below `fmax` [1]_, frame by frame. They tell vowels
@@ -36,9 +40,9 @@ class Formants(SpeechTransformer):
     hop_length : int, default=256
         Samples between the starts of frames.
     statistics : tuple of str, default=("median", "std")
-        What is computed of each course over time, as in :class:`MFCC`.
+        What is computed of each contour, as in :class:`MFCC`.
     deltas : int, default=0
-        How many times the local slopes are added as further courses.
+        How many times the local slopes are added as further contours.
     over : {"all", "speech", "voiced"}, default="voiced"
         Which frames count: all, those between the first and the last of speech, or those where
         the voice has a pitch.
@@ -95,13 +99,13 @@ class Formants(SpeechTransformer):
 
     def frames(self, spectra: Spectra) -> np.ndarray:
         """Return the formants of some clips' frames, of shape (n_frames, 3)."""
-        stft = self._stft()
+        stft = self.stft()
         found = _formants(spectra, stft, self.order, self.fmax)
         for part in spectra.split(found, stft):
-            for course in part.T:
-                known = np.flatnonzero(~np.isnan(course))
-                held = course[known] if len(known) else [0]
-                course[:] = np.interp(np.arange(len(course)), known if len(known) else [0], held)
+            for contour in part.T:
+                known = np.flatnonzero(~np.isnan(contour))
+                held = contour[known] if len(known) else [0]
+                contour[:] = np.interp(np.arange(len(contour)), known if len(known) else [0], held)
         return found
 
     def channels(self) -> list[str]:
@@ -186,16 +190,17 @@ class Perturbation(ClipTransformer):
         self.sr = sr
         self.hop_length = hop_length
 
-    def _stft(self) -> STFT:
+    def stft(self) -> STFT:
+        """Return the setting of the spectrum that the pitch tracker uses."""
         return _pitch.setting(self.sr, self.hop_length)
 
     def compute(self, spectra: Spectra) -> np.ndarray:
         """Return jitter and shimmer of some clips, of shape (n_clips, 2), float32."""
         found = _pitch.track(spectra, self.hop_length)
-        courses = spectra.split(found.semitones, self._stft())
+        contours = spectra.split(found.semitones, self.stft())
         rows = [
             _perturbation(y, semitones, self.sr, self.hop_length)
-            for y, semitones in zip(spectra.clips, courses, strict=True)
+            for y, semitones in zip(spectra.clips, contours, strict=True)
         ]
         return np.array(rows, dtype=np.float32)
 

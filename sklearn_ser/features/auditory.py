@@ -1,7 +1,7 @@
-"""Features of speech for voices never heard before: bands of the ear, spectral shape, loudness.
+"""Features of speech for unseen speakers: bands of the ear, spectral shape, loudness.
 
 All are relative to how loud the clip is, and by default taken over its speech alone. The shape of
-the course over time says more of an emotion than its mean, which says more of the speaker; so
+the contour over time says more of an emotion than its mean, which says more of the speaker; so
 `statistics` has more than the mean by default.
 """
 
@@ -10,9 +10,9 @@ from numbers import Integral
 import numpy as np
 
 from sklearn_ser._sklearn import at_least, one_of, positive
-from sklearn_ser.features import _courses
-from sklearn_ser.features._base import STATISTICS_CONSTRAINTS, FrameTransformer, numbered
-from sklearn_ser.features._spectrum import STFT, Spectra
+from sklearn_ser.features import _contours
+from sklearn_ser.features._spectrum import Spectra
+from sklearn_ser.features.transformers import STATISTICS_CONSTRAINTS, FrameTransformer, numbered
 
 __all__ = ["BarkSpectrum", "Loudness", "SpectralShape"]
 
@@ -23,17 +23,7 @@ SPEECH_CONSTRAINTS: dict = {
 }
 
 
-class SpeechTransformer(FrameTransformer):
-    """Base of the transformers that are made for speech: short frames, one window."""
-
-    n_fft: int
-    hop_length: int
-
-    def _stft(self) -> STFT:
-        return STFT(self.n_fft, self.hop_length, self.n_fft, "hann", True, "constant")
-
-
-class BarkSpectrum(SpeechTransformer):
+class BarkSpectrum(FrameTransformer):
     """Level in the frequency bands of the ear, from 20 Hz to 8 kHz.
 
     Parameters
@@ -51,9 +41,9 @@ class BarkSpectrum(SpeechTransformer):
     hop_length : int, default=256
         Samples between the starts of frames.
     statistics : tuple of str, default=("mean", "std")
-        What is computed of each course over time, as in :class:`MFCC`.
+        What is computed of each contour, as in :class:`MFCC`.
     deltas : int, default=0
-        How many times the local slopes are added as further courses.
+        How many times the local slopes are added as further contours.
     over : {"all", "speech", "voiced"}, default="speech"
         Which frames count: all, those between the first and the last of speech, or those where
         the voice has a pitch.
@@ -107,19 +97,19 @@ class BarkSpectrum(SpeechTransformer):
 
     def frames(self, spectra: Spectra) -> np.ndarray:
         """Return the level in the bands of some clips' frames, of shape (n_frames, n_bands)."""
-        course = {
-            "decibels": _courses.bark_decibels,
-            "rasta": _courses.rasta,
-            "loudness": _courses.specific_loudness,
+        contour = {
+            "decibels": _contours.bark_decibels,
+            "rasta": _contours.rasta,
+            "loudness": _contours.specific_loudness,
         }[self.scale]
-        return course(spectra, self._stft(), self.n_bands)
+        return contour(spectra, self.stft(), self.n_bands)
 
     def channels(self) -> list[str]:
         """Return the names bark_0, or bark_rasta_0, or bark_loudness_0, and so on."""
         return numbered("bark" if self.scale == "decibels" else f"bark_{self.scale}", self.n_bands)
 
 
-class SpectralShape(SpeechTransformer):
+class SpectralShape(FrameTransformer):
     """Where in frequency the energy lies: centre, width, tilt, and shares of bands.
 
     Vocal effort tilts the spectrum: a pressed, loud voice has more energy above 1 kHz, a sad or
@@ -138,9 +128,9 @@ class SpectralShape(SpeechTransformer):
     hop_length : int, default=256
         Samples between the starts of frames.
     statistics : tuple of str, default=("mean", "std")
-        What is computed of each course over time, as in :class:`MFCC`.
+        What is computed of each contour, as in :class:`MFCC`.
     deltas : int, default=0
-        How many times the local slopes are added as further courses.
+        How many times the local slopes are added as further contours.
     over : {"all", "speech", "voiced"}, default="speech"
         Which frames count: all, those between the first and the last of speech, or those where
         the voice has a pitch.
@@ -180,14 +170,14 @@ class SpectralShape(SpeechTransformer):
 
     def frames(self, spectra: Spectra) -> np.ndarray:
         """Return the shape of the spectrum of some clips' frames, (n_frames, n_channels)."""
-        return _courses.shape(spectra, self._stft())
+        return _contours.shape(spectra, self.stft())
 
     def channels(self) -> list[str]:
         """Return the names centroid, spread, rolloff_25, and so on."""
-        return list(_courses.SHAPE)
+        return list(_contours.SHAPE)
 
 
-class Loudness(SpeechTransformer):
+class Loudness(FrameTransformer):
     """How loud each frame is against the clip's loud frames: as loudness, and as energy in dB.
 
     Parameters
@@ -199,9 +189,9 @@ class Loudness(SpeechTransformer):
     hop_length : int, default=256
         Samples between the starts of frames.
     statistics : tuple of str, default=("mean", "std")
-        What is computed of each course over time, as in :class:`MFCC`.
+        What is computed of each contour, as in :class:`MFCC`.
     deltas : int, default=0
-        How many times the local slopes are added as further courses.
+        How many times the local slopes are added as further contours.
     over : {"all", "speech", "voiced"}, default="speech"
         Which frames count: all, those between the first and the last of speech, or those where
         the voice has a pitch.
@@ -236,9 +226,9 @@ class Loudness(SpeechTransformer):
 
     def frames(self, spectra: Spectra) -> np.ndarray:
         """Return loudness and energy of some clips' frames, of shape (n_frames, 2)."""
-        stft = self._stft()
-        loudness = np.add.reduce(_courses.specific_loudness(spectra, stft, 26), axis=1)
-        return np.stack([loudness, _courses.energy(spectra, stft)], axis=1)
+        stft = self.stft()
+        loudness = np.add.reduce(_contours.specific_loudness(spectra, stft, 26), axis=1)
+        return np.stack([loudness, _contours.energy(spectra, stft)], axis=1)
 
     def channels(self) -> list[str]:
         """Return the names loudness and energy."""

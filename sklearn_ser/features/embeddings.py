@@ -12,9 +12,9 @@ import numpy as np
 from sklearn_ser._sklearn import validate_params
 from sklearn_ser.exceptions import AudioError, OptionError
 from sklearn_ser.features import _pretrained
-from sklearn_ser.features._base import ClipTransformer, numbered
 from sklearn_ser.features._pretrained import RATE
 from sklearn_ser.features._spectrum import STFT, Spectra
+from sklearn_ser.features.transformers import ClipTransformer, numbered
 
 __all__ = ["PretrainedEmbedding"]
 
@@ -130,7 +130,7 @@ class PretrainedEmbedding(ClipTransformer):
                 f"set sr={RATE} for loader and features, as make_pipeline does by itself."
             )
 
-    def _stft(self) -> STFT:
+    def stft(self) -> STFT:
         """Return the setting of the spectrum that a clip's quality is measured on."""
         return STFT(512, 256, 512, "hann", True, "constant")
 

@@ -174,10 +174,10 @@ class TrainingRange:
     @classmethod
     def from_card(cls, card: Mapping[str, Any]) -> "TrainingRange":
         """Return what a card says, or the range of everything where it says nothing."""
-        told = card.get("training")
-        if not isinstance(told, Mapping):
+        training = card.get("training")
+        if not isinstance(training, Mapping):
             return cls()
-        fields = {name: told.get(name, default) for name, default in asdict(cls()).items()}
+        fields = {name: training.get(name, default) for name, default in asdict(cls()).items()}
         return cls(**{k: v for k, v in fields.items() if isinstance(v, int | float)})
 
 
@@ -271,11 +271,11 @@ class Judge:
         warnings : list of n_clips str or None
         """
         distances = self.distance(X)
-        told = []
+        warnings = []
         for i, quality in enumerate(qualities):
             distance = 0.0 if distances is None else float(distances[i])
-            told.append("; ".join(self._look(quality, distance)) or None)
-        return told
+            warnings.append("; ".join(self._look(quality, distance)) or None)
+        return warnings
 
     def _look(self, quality: Quality, distance: float) -> list[str]:
         training = self.training

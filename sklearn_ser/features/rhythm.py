@@ -6,10 +6,10 @@ import numpy as np
 
 from sklearn_ser._sklearn import at_least
 from sklearn_ser.exceptions import OptionError
-from sklearn_ser.features import _activity, _courses, _pitch
-from sklearn_ser.features._base import ClipTransformer
-from sklearn_ser.features._spectrum import STFT, Spectra
+from sklearn_ser.features import _activity, _contours, _pitch
+from sklearn_ser.features._spectrum import Spectra
 from sklearn_ser.features.auditory import SPEECH_CONSTRAINTS
+from sklearn_ser.features.transformers import ClipTransformer
 
 __all__ = ["ModulationSpectrum", "Rhythm"]
 
@@ -67,20 +67,17 @@ class Rhythm(ClipTransformer):
         self.n_fft = n_fft
         self.hop_length = hop_length
 
-    def _stft(self) -> STFT:
-        return STFT(self.n_fft, self.hop_length, self.n_fft, "hann", True, "constant")
-
     def compute(self, spectra: Spectra) -> np.ndarray:
         """Return the features of some clips, of shape (n_clips, 17), float32."""
-        stft = self._stft()
-        loudness = np.add.reduce(_courses.specific_loudness(spectra, stft, 26), axis=1)
+        stft = self.stft()
+        loudness = np.add.reduce(_contours.specific_loudness(spectra, stft, 26), axis=1)
         seconds = self.hop_length / self.sr
         clips = zip(
             _activity.masks(spectra, stft, "speech"),
             _activity.masks(spectra, stft, "voiced"),
-            spectra.split(_courses.contour(spectra, stft), stft),
+            spectra.split(_contours.pitch_contour(spectra, stft), stft),
             spectra.split(loudness, stft),
-            spectra.split(_courses.energy(spectra, stft), stft),
+            spectra.split(_contours.energy(spectra, stft), stft),
             strict=True,
         )
         return np.stack([_rhythm(*clip, seconds) for clip in clips])
@@ -120,7 +117,7 @@ def _spread(values: np.ndarray) -> tuple[float, float, float]:
 
 
 def _peaks(loudness: np.ndarray, seconds: float) -> int:
-    """Return how many peaks the course of loudness has, smoothed over 50 ms."""
+    """Return how many peaks the contour of loudness has, smoothed over 50 ms."""
     width = 2 * int(0.05 / seconds / 2) + 1
     smooth = np.convolve(loudness, np.ones(width) / width, "same")
     middle = smooth[1:-1]
@@ -216,18 +213,15 @@ class ModulationSpectrum(ClipTransformer):
                 "frequencies in Hz."
             )
 
-    def _stft(self) -> STFT:
-        return STFT(self.n_fft, self.hop_length, self.n_fft, "hann", True, "constant")
-
     def compute(self, spectra: Spectra) -> np.ndarray:
         """Return the features of some clips, of shape (n_clips, n_features), float32."""
-        stft = self._stft()
-        bands = _courses.bark_decibels(spectra, stft, 3 * self.n_groups)
+        stft = self.stft()
+        bands = _contours.bark_decibels(spectra, stft, 3 * self.n_groups)
         groups = bands.reshape(len(bands), self.n_groups, 3).mean(axis=2)
         masks = _activity.masks(spectra, stft, "speech")
         rate, edges = self.sr / self.hop_length, np.asarray(self.edges, dtype=float)
         rows = [
-            _courses.modulation(part[mask], rate, edges).ravel()
+            _contours.modulation(part[mask], rate, edges).ravel()
             for part, mask in zip(spectra.split(groups, stft), masks, strict=True)
         ]
         return np.stack(rows).astype(np.float32)

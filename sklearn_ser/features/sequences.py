@@ -1,4 +1,4 @@
-"""Features frame by frame, for networks that look at their course over time.
+"""Features frame by frame, for networks that look at how they change over time.
 
 Each clip becomes `n_frames` frames of so many channels: a longer one is cut at the end, a shorter
 one holds its last frame, which in a recording of speech is its silence.
@@ -10,60 +10,15 @@ import numpy as np
 
 from sklearn_ser._sklearn import at_least, one_of, positive
 from sklearn_ser.exceptions import OptionError
-from sklearn_ser.features._base import MEL_CONSTRAINTS, STFT_CONSTRAINTS, ClipTransformer
 from sklearn_ser.features._spectrum import Spectra
 from sklearn_ser.features.spectral import MFCC, Chroma, SpectralContrast
+from sklearn_ser.features.transformers import (
+    MEL_CONSTRAINTS,
+    STFT_CONSTRAINTS,
+    SequenceTransformer,
+)
 
 __all__ = ["FrameFeatures", "LogMelSpectrogram"]
-
-
-class SequenceTransformer(ClipTransformer):
-    """Base of the transformers that return (n_clips, n_frames, n_channels)."""
-
-    n_frames: int
-    normalize: str | None
-
-    def frames(self, spectra: Spectra) -> np.ndarray:
-        """Return the channels of all frames of some clips, of shape (n_frames, n_channels)."""
-        raise NotImplementedError
-
-    def compute(self, spectra: Spectra) -> np.ndarray:
-        """Return some clips' frames, of shape (n_clips, n_frames, n_channels), float32."""
-        return np.stack(
-            [
-                _fit_length(_normalize(part, self.normalize), self.n_frames)
-                for part in spectra.split(self.frames(spectra), self._stft())
-            ]
-        )
-
-    def __init_subclass__(cls, **how):
-        super().__init_subclass__(auto_wrap_output_keys=None, **how)  # tables have two axes
-
-    def feature_shape(self) -> tuple[int, ...]:
-        """Return the shape of the features of one clip: (n_frames, n_channels)."""
-        return self.n_frames, len(self.get_feature_names_out())
-
-    def set_output(self, *, transform=None):
-        """Refuse tables, which have no third axis; anything else changes nothing."""
-        if transform not in (None, "default"):
-            raise OptionError(
-                f"{type(self).__name__} returns sequences, which have no table form: leave "
-                "set_output at its default."
-            )
-        return self
-
-
-def _normalize(frames: np.ndarray, how: str | None) -> np.ndarray:
-    if how is None:
-        return frames
-    spread = frames.std(axis=0)
-    return (frames - frames.mean(axis=0)) / np.where(spread > 0, spread, 1)
-
-
-def _fit_length(frames: np.ndarray, n_frames: int) -> np.ndarray:
-    if len(frames) >= n_frames:
-        return frames[:n_frames]
-    return np.pad(frames, ((0, n_frames - len(frames)), (0, 0)), mode="edge")
 
 
 class LogMelSpectrogram(SequenceTransformer):
@@ -150,7 +105,7 @@ class LogMelSpectrogram(SequenceTransformer):
 
     def frames(self, spectra: Spectra) -> np.ndarray:
         """Return the decibels in the bands of some clips' frames, of shape (n_frames, n_mels)."""
-        return spectra.mel_db(self._stft(), self._mel())
+        return spectra.mel_db(self.stft(), self._mel())
 
     def get_feature_names_out(self, input_features=None) -> np.ndarray:
         """Return the names of the channels: logmel_0, logmel_1, and so on."""

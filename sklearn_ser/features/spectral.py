@@ -11,14 +11,14 @@ import numpy as np
 from sklearn_ser._sklearn import at_least, between, one_of, positive
 from sklearn_ser.exceptions import OptionError
 from sklearn_ser.features import _filters
-from sklearn_ser.features._base import (
+from sklearn_ser.features._spectrum import Spectra
+from sklearn_ser.features.transformers import (
     MEL_CONSTRAINTS,
     STATISTICS_CONSTRAINTS,
     STFT_CONSTRAINTS,
     FrameTransformer,
     numbered,
 )
-from sklearn_ser.features._spectrum import Spectra
 
 __all__ = ["MFCC", "Chroma", "MelSpectrogram", "SpectralContrast"]
 
@@ -62,10 +62,10 @@ class MFCC(FrameTransformer):
     htk : bool, default=False
         Whether to use HTK's mel formula instead of Slaney's.
     statistics : tuple of str, default=("mean",)
-        What is computed of each course over time: mean, std, min, max, range, median, iqr,
+        What is computed of each contour: mean, std, min, max, range, median, iqr,
         skewness, kurtosis, slope, curvature, change, and percentiles such as p20.
     deltas : int, default=0
-        How many times the local slopes are added as further courses: 1 for deltas, 2 for
+        How many times the local slopes are added as further contours: 1 for deltas, 2 for
         delta-deltas too.
     over : {"all", "speech", "voiced"}, default="all"
         Which frames count: all, those between the first and the last of speech, or those where
@@ -149,7 +149,7 @@ class MFCC(FrameTransformer):
 
     def frames(self, spectra: Spectra) -> np.ndarray:
         """Return the coefficients of some clips' frames, of shape (n_frames, n_mfcc)."""
-        stft = self._stft()
+        stft = self.stft()
         decibels = spectra.mel_db(stft, self._mel())
         transform = _filters.dct(self.n_mels, self.n_mfcc, self.dct_type, self.norm)
         coefficients = np.empty((len(decibels), transform.shape[1]), dtype=np.float32)
@@ -202,10 +202,10 @@ class MelSpectrogram(FrameTransformer):
     norm : {"slaney"} or None, default="slaney"
         Whether each filter has the same area, or the same height.
     statistics : tuple of str, default=("mean",)
-        What is computed of each course over time: mean, std, min, max, range, median, iqr,
+        What is computed of each contour: mean, std, min, max, range, median, iqr,
         skewness, kurtosis, slope, curvature, change, and percentiles such as p20.
     deltas : int, default=0
-        How many times the local slopes are added as further courses: 1 for deltas, 2 for
+        How many times the local slopes are added as further contours: 1 for deltas, 2 for
         delta-deltas too.
     over : {"all", "speech", "voiced"}, default="all"
         Which frames count: all, those between the first and the last of speech, or those where
@@ -267,7 +267,7 @@ class MelSpectrogram(FrameTransformer):
 
     def frames(self, spectra: Spectra) -> np.ndarray:
         """Return the power in the bands of some clips' frames, of shape (n_frames, n_mels)."""
-        return spectra.mel(self._stft(), self._mel(self.norm, float(self.power)))
+        return spectra.mel(self.stft(), self._mel(self.norm, float(self.power)))
 
     def channels(self) -> list[str]:
         """Return the names mel_0, mel_1, and so on."""
@@ -303,10 +303,10 @@ class Chroma(FrameTransformer):
     n_chroma : int, default=12
         Number of pitch classes in an octave.
     statistics : tuple of str, default=("mean",)
-        What is computed of each course over time: mean, std, min, max, range, median, iqr,
+        What is computed of each contour: mean, std, min, max, range, median, iqr,
         skewness, kurtosis, slope, curvature, change, and percentiles such as p20.
     deltas : int, default=0
-        How many times the local slopes are added as further courses: 1 for deltas, 2 for
+        How many times the local slopes are added as further contours: 1 for deltas, 2 for
         delta-deltas too.
     over : {"all", "speech", "voiced"}, default="all"
         Which frames count: all, those between the first and the last of speech, or those where
@@ -367,7 +367,7 @@ class Chroma(FrameTransformer):
 
     def frames(self, spectra: Spectra) -> np.ndarray:
         """Return the energy in the pitch classes of some clips' frames, (n_frames, n_chroma)."""
-        stft = self._stft()
+        stft = self.stft()
         power = spectra.power(stft)
         if self.tuning is None:
             tunings = spectra.tuning(stft, self.n_chroma)
@@ -422,10 +422,10 @@ class SpectralContrast(FrameTransformer):
     linear : bool, default=False
         Whether to return differences of magnitudes instead of decibels.
     statistics : tuple of str, default=("mean",)
-        What is computed of each course over time: mean, std, min, max, range, median, iqr,
+        What is computed of each contour: mean, std, min, max, range, median, iqr,
         skewness, kurtosis, slope, curvature, change, and percentiles such as p20.
     deltas : int, default=0
-        How many times the local slopes are added as further courses: 1 for deltas, 2 for
+        How many times the local slopes are added as further contours: 1 for deltas, 2 for
         delta-deltas too.
     over : {"all", "speech", "voiced"}, default="all"
         Which frames count: all, those between the first and the last of speech, or those where
@@ -498,7 +498,7 @@ class SpectralContrast(FrameTransformer):
 
     def frames(self, spectra: Spectra) -> np.ndarray:
         """Return the contrast in the bands of some clips' frames, (n_frames, n_bands + 1)."""
-        stft = self._stft()
+        stft = self.stft()
         power = spectra.power(stft)
         bands = self._bands()
         valleys = np.empty((len(power), len(bands)), dtype=np.float32)

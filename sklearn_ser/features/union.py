@@ -8,10 +8,9 @@ from sklearn.pipeline import FeatureUnion
 from sklearn_ser._sklearn import active_transformers, keep_index, sequences_stay_arrays
 from sklearn_ser.audio.loader import Clips, check_clips
 from sklearn_ser.exceptions import OptionError
-from sklearn_ser.features._base import ClipTransformer
 from sklearn_ser.features._cache import FeatureCache
 from sklearn_ser.features._extraction import Batch, Inspect, extract, iter_batches
-from sklearn_ser.features.sequences import SequenceTransformer
+from sklearn_ser.features.transformers import ClipTransformer, SequenceTransformer
 
 __all__ = ["AudioFeatureUnion", "count_features", "name_features"]
 
@@ -22,7 +21,7 @@ LONG = 200  # characters of features and parameters that nobody reads
 class AudioFeatureUnion(FeatureUnion):
     """Several features of each clip side by side, from one decoding and one spectrum.
 
-    The same numbers as scikit-learn's `FeatureUnion` of the same transformers, clip by clip
+    The same features as scikit-learn's `FeatureUnion` of the same transformers, clip by clip
     instead of transformer by transformer: each clip is decoded once, its spectrum is computed once
     per setting, and the memory in use does not grow with the number of clips.
 
@@ -163,7 +162,8 @@ class AudioFeatureUnion(FeatureUnion):
             if not isinstance(transformer, ClipTransformer):
                 raise OptionError(
                     f"AudioFeatureUnion cannot take {name}={transformer!r}: use this package's "
-                    "feature transformers, or scikit-learn's FeatureUnion."
+                    "feature transformers, subclass ClipTransformer or FrameTransformer, or use "
+                    "scikit-learn's FeatureUnion."
                 )
         rates = {name: transformer.sr for name, transformer in active.items()}
         if len(set(rates.values())) > 1:

@@ -3,11 +3,15 @@
 import numpy as np
 
 from sklearn_ser._sklearn import at_least, between
-from sklearn_ser.features import _activity, _courses, _pitch
-from sklearn_ser.features._base import STATISTICS_CONSTRAINTS, ClipTransformer
-from sklearn_ser.features._spectrum import STFT, Spectra
+from sklearn_ser.features import _activity, _contours, _pitch
+from sklearn_ser.features._spectrum import Spectra
 from sklearn_ser.features._statistics import deltas
-from sklearn_ser.features.auditory import SPEECH_CONSTRAINTS, SpeechTransformer
+from sklearn_ser.features.auditory import SPEECH_CONSTRAINTS
+from sklearn_ser.features.transformers import (
+    STATISTICS_CONSTRAINTS,
+    ClipTransformer,
+    FrameTransformer,
+)
 
 __all__ = ["Pitch", "VoiceCorrelations", "VoiceQuality"]
 
@@ -15,7 +19,7 @@ __all__ = ["Pitch", "VoiceCorrelations", "VoiceQuality"]
 _HARMONICS: dict = {"sr": [at_least(8000)]}
 
 
-class Pitch(SpeechTransformer):
+class Pitch(FrameTransformer):
     """The melody of the voice: semitones from the clip's own median pitch.
 
     Tracked between 60 and 600 Hz from the autocorrelation of 64 ms long frames [1]_. The first
@@ -31,9 +35,9 @@ class Pitch(SpeechTransformer):
     hop_length : int, default=256
         Samples between the starts of frames.
     statistics : tuple of str, default=("mean", "std")
-        What is computed of the course over time, as in :class:`MFCC`.
+        What is computed of the contour, as in :class:`MFCC`.
     deltas : int, default=0
-        How many times the local slopes are added as further courses.
+        How many times the local slopes are added as further contours.
     over : {"all", "speech", "voiced"}, default="voiced"
         Which frames count: all, those between the first and the last of speech, or those where
         the voice has a pitch. Between these, pitch is interpolated.
@@ -83,7 +87,7 @@ class Pitch(SpeechTransformer):
 
     def frames(self, spectra: Spectra) -> np.ndarray:
         """Return the pitch of some clips' frames from each clip's median, (n_frames, 1)."""
-        return _courses.contour(spectra, self._stft())[:, np.newaxis]
+        return _contours.pitch_contour(spectra, self.stft())[:, np.newaxis]
 
     def channels(self) -> list[str]:
         """Return the name pitch."""
@@ -94,7 +98,7 @@ class Pitch(SpeechTransformer):
         return np.concatenate([["pitch_of_clip"], super().get_feature_names_out()]).astype(object)
 
 
-class VoiceQuality(SpeechTransformer):
+class VoiceQuality(FrameTransformer):
     """How clear, breathy or pressed the voice is, where it has a pitch.
 
     The harmonics-to-noise ratio, from the height of the autocorrelation's peak [1]_; and by how
@@ -111,9 +115,9 @@ class VoiceQuality(SpeechTransformer):
     hop_length : int, default=256
         Samples between the starts of frames.
     statistics : tuple of str, default=("mean", "std")
-        What is computed of each course over time, as in :class:`MFCC`.
+        What is computed of each contour, as in :class:`MFCC`.
     deltas : int, default=0
-        How many times the local slopes are added as further courses.
+        How many times the local slopes are added as further contours.
     over : {"all", "speech", "voiced"}, default="voiced"
         Which frames count: all, those between the first and the last of speech, or those where
         the voice has a pitch; elsewhere the channels are 0.
@@ -155,11 +159,11 @@ class VoiceQuality(SpeechTransformer):
 
     def frames(self, spectra: Spectra) -> np.ndarray:
         """Return the quality of the voice in some clips' frames, of shape (n_frames, 4)."""
-        return _courses.voice(spectra, self._stft())
+        return _contours.voice(spectra, self.stft())
 
     def channels(self) -> list[str]:
         """Return the names hnr, h1_h2, h1_h3 and h1_a3."""
-        return list(_courses.VOICE)
+        return list(_contours.VOICE)
 
 
 class VoiceCorrelations(ClipTransformer):
@@ -175,7 +179,7 @@ class VoiceCorrelations(ClipTransformer):
     sr : int, default=16000
         Sampling rate of the clips, in Hz.
     n_cepstra : int, default=12
-        Number of cepstral coefficients among the courses.
+        Number of cepstral coefficients among the contours.
     n_fft : int, default=512
         Length of a frame and of its Fourier transform, in samples.
     hop_length : int, default=256
@@ -202,21 +206,18 @@ class VoiceCorrelations(ClipTransformer):
         self.n_fft = n_fft
         self.hop_length = hop_length
 
-    def _stft(self) -> STFT:
-        return STFT(self.n_fft, self.hop_length, self.n_fft, "hann", True, "constant")
-
     def compute(self, spectra: Spectra) -> np.ndarray:
         """Return the correlations of each clip, of shape (n_clips, n_features), float32."""
-        stft = self._stft()
-        shape = _courses.shape(spectra, stft)[:, _OF_SHAPE]
-        voice = _courses.voice(spectra, stft)[:, :3]
-        first = [_courses.contour(spectra, stft), _courses.energy(spectra, stft), *voice.T]
-        courses = np.column_stack(
-            [*first, shape, _courses.cepstrum(spectra, stft, 26, self.n_cepstra)]
+        stft = self.stft()
+        shape = _contours.shape(spectra, stft)[:, _OF_SHAPE]
+        voice = _contours.voice(spectra, stft)[:, :3]
+        first = [_contours.pitch_contour(spectra, stft), _contours.energy(spectra, stft), *voice.T]
+        contours = np.column_stack(
+            [*first, shape, _contours.cepstrum(spectra, stft, 26, self.n_cepstra)]
         )
         rows = []
         masks = _activity.masks(spectra, stft, "voiced")
-        for part, mask in zip(spectra.split(courses, stft), masks, strict=True):
+        for part, mask in zip(spectra.split(contours, stft), masks, strict=True):
             slopes = deltas(part[:, : len(_SLOPED)])
             rows.append(_correlations(np.hstack([part, slopes])[mask]))
         return np.stack(rows)
@@ -226,7 +227,7 @@ class VoiceCorrelations(ClipTransformer):
         names = [
             *_SLOPED,
             *("h1_h2", "h1_h3"),
-            *(_courses.SHAPE[i] for i in _OF_SHAPE),
+            *(_contours.SHAPE[i] for i in _OF_SHAPE),
             *(f"cepstrum_{i + 1}" for i in range(self.n_cepstra)),
             *(f"{name}_delta" for name in _SLOPED),
         ]
@@ -236,9 +237,9 @@ class VoiceCorrelations(ClipTransformer):
 
 _SLOPED = ("pitch", "energy", "hnr")
 _OF_SHAPE = [
-    _courses.SHAPE.index(name)
-    for name in ("centroid", *(n for n in _courses.SHAPE if n.startswith("slope")), "alpha_ratio")
-] + [_courses.SHAPE.index("hammarberg")]
+    _contours.SHAPE.index(name)
+    for name in ("centroid", *(n for n in _contours.SHAPE if n.startswith("slope")), "alpha_ratio")
+] + [_contours.SHAPE.index("hammarberg")]
 
 
 def _correlations(frames: np.ndarray) -> np.ndarray:

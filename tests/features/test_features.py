@@ -29,8 +29,8 @@ from sklearn_ser.audio import decoding
 from sklearn_ser.audio.loader import load_audio
 from sklearn_ser.exceptions import AudioError
 from sklearn_ser.features import _spectrum
-from sklearn_ser.features._base import ClipTransformer
 from sklearn_ser.features._spectrum import STFT, Spectra
+from sklearn_ser.features.transformers import ClipTransformer
 from tests.conftest import SR, real_corpus, voice
 
 DEFAULT = STFT(2048, 512, 2048, "hann", True, "constant")

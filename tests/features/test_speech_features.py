@@ -21,7 +21,7 @@ from sklearn_ser import (
 )
 from sklearn_ser.audio.loader import load_audio
 from sklearn_ser.exceptions import OptionError
-from sklearn_ser.features import _courses, _pitch
+from sklearn_ser.features import _contours, _pitch
 from sklearn_ser.features._spectrum import STFT, Spectra
 from tests.conftest import real_corpus
 
@@ -141,17 +141,17 @@ def test_shape_of_a_spectrum_by_a_short_script():
         "band_250_650": energy(250, 650) - 10 * np.log10(power.sum(axis=1)),
         "flux": [0, *np.linalg.norm(np.diff(np.sqrt(share), axis=0), axis=1)],
     }
-    found = _courses.shape(Spectra([y], SR, ["y"]), SHORT)
-    for name, course in expected.items():
+    found = _contours.shape(Spectra([y], SR, ["y"]), SHORT)
+    for name, contour in expected.items():
         np.testing.assert_allclose(
-            found[:, _courses.SHAPE.index(name)], course, rtol=2e-3, atol=2e-3, err_msg=name
+            found[:, _contours.SHAPE.index(name)], contour, rtol=2e-3, atol=2e-3, err_msg=name
         )
 
 
 def test_bands_of_the_ear_by_a_short_script():
     y = buzz(140, 0.5, noise=0.05)
     spectra = Spectra([y], SR, ["y"])
-    found = _courses.bark_decibels(spectra, SHORT, 26)
+    found = _contours.bark_decibels(spectra, SHORT, 26)
     hz = np.arange(257) * SR / 512
     bark = 26.81 * hz / (1960 + hz) - 0.53
     edges = np.linspace(*(26.81 * f / (1960 + f) - 0.53 for f in (20, 8000)), 28)
@@ -202,8 +202,8 @@ def test_correlations_are_numpys():
     found = values(transformer, y)
     spectra = Spectra([y], SR, ["y"])
     voiced = _pitch.track(spectra, 256).voiced
-    quality = _courses.voice(spectra, SHORT)[voiced]
-    shape = _courses.shape(spectra, SHORT)[voiced]
+    quality = _contours.voice(spectra, SHORT)[voiced]
+    shape = _contours.shape(spectra, SHORT)[voiced]
     expected = np.corrcoef(quality[:, 0], shape[:, 0])[0, 1]
     assert np.tanh(found["hnr_centroid_correlation"]) == pytest.approx(expected, abs=1e-3)
 
@@ -291,7 +291,7 @@ def test_pitch_harmonicity_jitter_and_formants_are_praats(corpus, every):
         frames = np.flatnonzero(both)
         hnr = np.array([harmonicity.get_value(0.016 * i) for i in frames])
         heard = np.isfinite(hnr) & (hnr > -20)
-        quality = _courses.voice(spectra, SHORT)[frames, 0]
+        quality = _contours.voice(spectra, SHORT)[frames, 0]
         ratios.append([np.median(hnr[heard]), np.median(quality[heard])])
         point_process = parselmouth.praat.call(sound, "To PointProcess (periodic, cc)", 60, 600)
         jitters.append(

@@ -63,15 +63,15 @@ def test_deltas_are_librosas(n_frames):
     np.testing.assert_allclose(deltas(x), expected[:, 8:-8].T, atol=1e-5)
 
 
-def test_a_transformer_gives_the_statistics_of_librosas_course():
+def test_a_transformer_gives_the_statistics_of_librosas_contour():
     y = voice(1.0)
-    course = librosa.feature.mfcc(y=y, sr=SR, n_mfcc=13)
-    slopes = librosa.feature.delta(np.pad(course, ((0, 0), (8, 8)), mode="edge"), width=5)
+    contour = librosa.feature.mfcc(y=y, sr=SR, n_mfcc=13)
+    slopes = librosa.feature.delta(np.pad(contour, ((0, 0), (8, 8)), mode="edge"), width=5)
     transformer = MFCC(n_mfcc=13, statistics=("mean", "std", "p95"), deltas=1)
     found = transformer.transform([y])[0]
     expected = [
         f(x)
-        for x in (course.T, slopes[:, 8:-8].T)
+        for x in (contour.T, slopes[:, 8:-8].T)
         for f in (ORACLES["mean"], ORACLES["std"], lambda x: np.percentile(x, 95, axis=0))
     ]
     np.testing.assert_allclose(found, np.concatenate(expected), rtol=1e-3, atol=2e-3)

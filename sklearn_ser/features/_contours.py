@@ -1,4 +1,4 @@
-"""The courses over time that the features of speech are made of, each computed once for all.
+"""The contours over time that the features of speech are made of, each computed once for all.
 
 Everything here is relative to how loud the clip is, so that the distance to the microphone and the
 gain of the recording count for nothing.
@@ -168,7 +168,7 @@ def _shape(spectra: Spectra, stft: STFT) -> np.ndarray:
     np.sqrt(np.add.reduce((magnitude[1:] - magnitude[:-1]) ** 2, axis=1), out=flux[1:])
     flux[spectra.bounds(stft)[:-1]] = 0
     n = len(BANDS)
-    courses = [
+    contours = [
         centroid,
         spread,
         *rolloffs,
@@ -178,7 +178,7 @@ def _shape(spectra: Spectra, stft: STFT) -> np.ndarray:
         *(sums[:, :n] - _decibels(total)[:, np.newaxis]).T,
         flux,
     ]
-    return np.stack(courses, axis=1)
+    return np.stack(contours, axis=1)
 
 
 VOICE = ("hnr", "h1_h2", "h1_h3", "h1_a3")
@@ -217,12 +217,12 @@ def _voice(spectra: Spectra, hop_length: int) -> np.ndarray:
     return out
 
 
-def contour(spectra: Spectra, stft: STFT) -> np.ndarray:
+def pitch_contour(spectra: Spectra, stft: STFT) -> np.ndarray:
     """Return the pitch in semitones from each clip's median, held through pauses; (n_frames,)."""
-    return spectra.once(("contour", stft.hop_length), lambda: _contour(spectra, stft))
+    return spectra.once(("contour", stft.hop_length), lambda: _pitch_contour(spectra, stft))
 
 
-def _contour(spectra: Spectra, stft: STFT) -> np.ndarray:
+def _pitch_contour(spectra: Spectra, stft: STFT) -> np.ndarray:
     found = _pitch.track(spectra, stft.hop_length)
     out = np.zeros(len(found.voiced), dtype=np.float32)
     long = _pitch.setting(spectra.sr, stft.hop_length)
@@ -237,7 +237,7 @@ def _contour(spectra: Spectra, stft: STFT) -> np.ndarray:
 
 
 def modulation(bands: np.ndarray, frame_rate: float, edges: np.ndarray) -> np.ndarray:
-    """Return the log energy of the fluctuations of some courses in bands of modulation frequency.
+    """Return the log energy of the fluctuations of some contours in bands of modulation frequency.
 
     Parameters
     ----------
