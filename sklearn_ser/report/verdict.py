@@ -67,6 +67,8 @@ def describe_guessing(metrics: Metrics | Mapping[str, Any]) -> str | None:
     """
     if is_better_than_chance(metrics):
         return None
+    if chance_level(metrics) == 1:
+        return "With one emotion in the test set nothing can be better than guessing it."
     constant = constant_prediction(metrics.get("confusion_matrix"))
     if constant is None:
         if metrics.get("uar", 0) > (1 + chance_level(metrics)) / 2:  # nearer to perfect

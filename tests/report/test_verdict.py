@@ -70,6 +70,10 @@ def test_few_clips_say_little():
     )
 
 
+def test_one_emotion_says_little():
+    assert describe_guessing(metrics_of(["sad"] * 9, ["sad"] * 8 + ["calm"])).startswith("With one")
+
+
 def test_all_right_is_not_certain():
     perfect = metrics_of(TRUTH, TRUTH)
     assert "100.0% (95% interval 95.5% to 100.0%)" in verdict(perfect)
