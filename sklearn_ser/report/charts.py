@@ -23,6 +23,7 @@ __all__ = [
     "draw_mel",
     "draw_reliability",
     "draw_wave",
+    "plot_history",
 ]
 
 # On a page these colours become its own, light or dark.
@@ -102,14 +103,7 @@ def draw_history(history: pd.DataFrame, best_epoch: int) -> list[Chart]:
     charts = []
     for quantity in ("loss", "accuracy"):
         figure, axes = _start(xlabel="epoch", ylabel=quantity)
-        for column, label, colour in [
-            (quantity, "training", FIRST),
-            (f"val_{quantity}", "validation", SECOND),
-        ]:
-            if column in history:
-                axes.plot(history["epoch"], history[column], label=label, color=colour)
-        axes.axvline(best_epoch, color=INK, linestyle=":", label=f"kept: epoch {best_epoch}")
-        axes.legend()
+        plot_history(axes, history, quantity, best_epoch)
         last = history.iloc[-1]
         alt = f"{quantity.title()} by epoch: {last[quantity]:.3f} in training"
         if f"val_{quantity}" in history:
@@ -117,6 +111,18 @@ def draw_history(history: pd.DataFrame, best_epoch: int) -> list[Chart]:
         alt += f" after {len(history)} epochs; epoch {best_epoch} is kept."
         charts.append(_finish(figure, f"training_{quantity}", quantity.title(), alt))
     return charts
+
+
+def plot_history(axes: Any, history: pd.DataFrame, quantity: str, best_epoch: int) -> None:
+    """Plot "loss" or "accuracy" of training and validation set by epoch."""
+    for column, label, colour in [
+        (quantity, "training", FIRST),
+        (f"val_{quantity}", "validation", SECOND),
+    ]:
+        if column in history:
+            axes.plot(history["epoch"], history[column], label=label, color=colour)
+    axes.axvline(best_epoch, color=INK, linestyle=":", label=f"kept: epoch {best_epoch}")
+    axes.legend()
 
 
 @_in_style

@@ -8,6 +8,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
+from sklearn_ser.report.charts import plot_history
+
 __all__ = ["draw_comparison", "draw_confusion_matrix", "draw_search", "draw_training_curves"]
 
 SCORES = {"accuracy": "accuracy", "uar": "UAR", "macro_f1": "macro F1"}
@@ -63,12 +65,8 @@ def draw_training_curves(history: pd.DataFrame, best_epoch: int, path: Path) -> 
 
     figure = Figure(figsize=(9, 3.5), layout="constrained")
     for axes, quantity in zip(figure.subplots(1, 2), ("loss", "accuracy"), strict=True):
-        for column, label in [(quantity, "training"), (f"val_{quantity}", "validation")]:
-            if column in history:
-                axes.plot(history["epoch"], history[column], label=label)
-        axes.axvline(best_epoch, color="grey", linestyle=":", label=f"kept: epoch {best_epoch}")
+        plot_history(axes, history, quantity, best_epoch)
         axes.set(xlabel="epoch", ylabel=quantity)
-        axes.legend()
     figure.savefig(path, dpi=110)
 
 
