@@ -14,6 +14,7 @@ from sklearn.base import BaseEstimator
 from sklearn.ensemble import ExtraTreesClassifier, RandomForestClassifier
 from sklearn.pipeline import Pipeline
 
+from sklearn_ser._files import nan_to_none
 from sklearn_ser.audio.decoding import AudioSettings
 from sklearn_ser.audio.loader import Clips
 from sklearn_ser.classifiers.probabilities import are_probabilities
@@ -206,6 +207,19 @@ class Predictor:
         """Return the names of a row's columns, with `times` after the path."""
         ours = [f"p_{emotion}" for emotion in self.emotions]
         return ["path", *times, "emotion", "confidence", "error", *ours, *extra, "warning"]
+
+    def as_json(self, prediction: Prediction) -> dict[str, Any]:
+        """Return a prediction without its error as JSON has it, with None for NaN."""
+        return nan_to_none(
+            {
+                "emotion": prediction.emotion,
+                "confidence": prediction.confidence,
+                "probabilities": dict(
+                    zip(self.emotions, prediction.probabilities.tolist(), strict=True)
+                ),
+                "warning": prediction.warning,
+            }
+        )
 
     def row(self, source: Any, prediction: Prediction) -> dict[str, Any]:
         """Return a prediction as a row of a table."""

@@ -71,10 +71,9 @@ class Segment(_Schema):
     error: str | None = Field(description="Why there is no prediction.", examples=[None])
 
 
-class Recording(_Schema):
-    """Emotion over time, where `window` is given."""
+class Recording(Prediction):
+    """Emotion over time, where `window` is given; and of the mean of the windows with speech."""
 
-    seconds: float = Field(description="Length of the audio.", examples=[4.5])
     windows: list[Window]
     segments: list[Segment]
 

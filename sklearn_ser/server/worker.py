@@ -15,11 +15,10 @@ from typing import Any
 import sklearn
 from threadpoolctl import threadpool_limits
 
-from sklearn_ser._files import nan_to_none
 from sklearn_ser.audio.decoding import SERVED_FORMATS, AudioSettings, open_source
 from sklearn_ser.exceptions import AudioError, SerError
 from sklearn_ser.inference import Predictor, load_predictor
-from sklearn_ser.inference.segments import SegmentMerger
+from sklearn_ser.inference.segments import merge, summarize
 from sklearn_ser.inference.stream import EmotionStream, settings_of
 from sklearn_ser.persistence import ModelFile
 from sklearn_ser.server.limits import Limits
@@ -194,16 +193,7 @@ def predict_upload(
     (prediction,) = predictor.iter_predictions([Upload(data)])
     if prediction.error is not None:
         raise AudioError(prediction.error)
-    result = {
-        "seconds": seconds,
-        "emotion": prediction.emotion,
-        "confidence": prediction.confidence,
-        "probabilities": dict(
-            zip(predictor.emotions, prediction.probabilities.tolist(), strict=True)
-        ),
-        "warning": prediction.warning,
-    }
-    return nan_to_none(result)
+    return {"seconds": seconds, **predictor.as_json(prediction)}
 
 
 def _check_kind(data: bytes | bytearray, limits: Limits) -> None:
@@ -245,13 +235,12 @@ def _check(file: Upload, settings: AudioSettings, limits: Limits) -> float:
 def _over_time(
     stream: EmotionStream, data: bytes | bytearray, settings: AudioSettings
 ) -> dict[str, Any]:
-    merger, windows, segments = SegmentMerger(), [], []
-    for events in stream.listen_to(Upload(data), settings):
-        for event in events:
-            windows.append(event.as_json())
-            segments += merger.push(event)
-    segments += merger.finish()
+    events = [event for some in stream.listen_to(Upload(data), settings) for event in some]
+    whole = summarize(events, stream.predictor)
+    if whole.error is not None:
+        raise AudioError(whole.error)
     return {
-        "windows": windows,
-        "segments": [segment.as_json() for segment in segments],
+        **stream.predictor.as_json(whole),
+        "windows": [event.as_json() for event in events],
+        "segments": [segment.as_json() for segment in merge(events)],
     }

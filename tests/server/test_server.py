@@ -79,6 +79,9 @@ def test_windows_are_answered_as_the_stream_does(url, model):
     assert [w["smoothed"] for w in answer["windows"]] == [e.smoothed for e in events]
     assert [w["warning"] for w in answer["windows"]] == [e.warning for e in events]
     assert [s["emotion"] for s in answer["segments"]][-2] == "silence"
+    mean = np.mean([list(e.probabilities.values()) for e in events if e.speech], axis=0)
+    assert list(answer["probabilities"].values()) == mean.tolist()
+    assert answer["confidence"] == mean.max()
     # The same over the socket, in pieces.
     with connect(f"{url.replace('http', 'ws')}/stream") as socket:
         socket.send(json.dumps({"rate": SR, "window": 1, "hop": 0.5}))

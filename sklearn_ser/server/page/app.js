@@ -266,7 +266,7 @@ async function upload(file) {
     if (found.seconds <= ONE_CLIP) found = await request("/predict", form({}));
     if (mine !== newest) return;
     segments = found.segments || [{ start: 0, end: found.seconds, ...found }];
-    show(found.windows ? summarize(found.windows) : found);
+    show(found);
     listSegments();
     draw();
     setStatus(`${file.name}: ${found.seconds.toFixed(1)} s.`);
@@ -276,25 +276,6 @@ async function upload(file) {
     clear(`No result for ${file.name}.`);
     setProblem(error.message);
   }
-}
-
-// The mean probabilities of the windows with speech.
-function summarize(windows) {
-  const spoken = windows.filter((w) => w.speech && !w.error);
-  if (!spoken.length) {
-    const { error } = windows.find((w) => w.error) || {};
-    if (error) throw new Error(error);
-    return { emotion: SILENCE };
-  }
-  const probabilities = {};
-  for (const emotion of emotions) {
-    probabilities[emotion] = spoken.reduce((sum, w) => sum + w.probabilities[emotion], 0) / spoken.length;
-  }
-  const emotion = emotions.reduce((a, b) => (probabilities[b] > probabilities[a] ? b : a));
-  const warned = spoken.filter((w) => w.warning);
-  const warning = warned.length
-    ? `${warned.length} of ${spoken.length} windows: ${warned[0].warning}` : null;
-  return { emotion, confidence: probabilities[emotion], probabilities, warning };
 }
 
 async function drawFile(file, mine) {
