@@ -1,13 +1,12 @@
 """What a table of recordings holds: counts, and the durations and rates in the files' headers."""
 
-import os
 from collections import Counter
 from typing import Any
 
 import numpy as np
 import pandas as pd
-import soundfile
 
+from sklearn_ser.audio.header import read_header
 from sklearn_ser.corpora._registry import readers
 
 
@@ -34,13 +33,12 @@ def summarise(table: pd.DataFrame) -> dict[str, Any]:
     rates: Counter[int] = Counter()
     unreadable = []
     for path in table["path"]:
-        try:
-            header = soundfile.info(os.fsencode(path))  # it takes no name that is not UTF-8
-        except (RuntimeError, OSError):  # soundfile's own errors are RuntimeErrors
+        header = read_header(path)
+        if header is None:
             unreadable.append(path)
         else:
-            seconds.append(header.duration)
-            rates[header.samplerate] += 1
+            seconds.append(header.seconds)
+            rates[header.rate] += 1
     return {
         "clips": len(table),
         "emotions": _counts(table["emotion"]),

@@ -2,7 +2,6 @@
 
 import base64
 import io
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -10,6 +9,7 @@ import numpy as np
 import pandas as pd
 from sklearn.pipeline import Pipeline
 
+from sklearn_ser.audio.header import read_header
 from sklearn_ser.exceptions import AudioError
 
 __all__ = ["ExampleClip", "choose_examples", "clip_reader", "confident_mistakes", "durations"]
@@ -145,13 +145,6 @@ def durations(paths: pd.Series) -> pd.Series:
     seconds : Series of n_clips floats
         With the index of the paths.
     """
-    import soundfile
-
-    seconds = []
-    for path in paths:
-        try:
-            with soundfile.SoundFile(os.fsencode(path)) as file:
-                seconds.append(file.frames / file.samplerate)
-        except (RuntimeError, OSError):  # a URL, or a file that went away
-            seconds.append(np.nan)
+    headers = [read_header(path) for path in paths]
+    seconds = [np.nan if header is None else header.seconds for header in headers]
     return pd.Series(seconds, index=paths.index, dtype=float)

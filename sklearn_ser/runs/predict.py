@@ -1,13 +1,13 @@
 """Predictions of many sources: one row each, or one for each window or segment of a recording."""
 
 import contextlib
-import os
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 from sklearn_ser._files import check_writable
+from sklearn_ser.audio.header import read_header
 from sklearn_ser.exceptions import OptionError, UnfinishedError
 from sklearn_ser.inference import EmotionStream, Predictor, find_sources, load_predictor
 from sklearn_ser.inference.recordings import RecordingReader
@@ -211,22 +211,12 @@ def _recording_steps(reader: RecordingReader, sources: Sequence[str]) -> _Steps:
     """Yield the rows of each source block by block, so that a long one shows its progress."""
     for source in sources:
         error = None
-        seconds = _seconds(source)
+        header = read_header(source, decode=False)
+        whole = "" if header is None else f" of {_clock(header.seconds)}"
         for rows in reader.rows(source):
             error = next((row["error"] for row in rows if row["start"] is None), error)
-            clock = _clock(reader.stream.seconds)
-            yield _Step(rows, False, None, clock if seconds is None else f"{clock} of {seconds}")
+            yield _Step(rows, False, None, _clock(reader.stream.seconds) + whole)
         yield _Step([], True, error)
-
-
-def _seconds(source: str) -> str | None:
-    """Return how long a file is, where its header says so."""
-    import soundfile
-
-    try:
-        return _clock(soundfile.info(os.fsencode(source)).duration)
-    except (soundfile.SoundFileError, OSError, ValueError):
-        return None
 
 
 def _clock(seconds: float) -> str:

@@ -1,0 +1,57 @@
+"""The length and the rate of a recording, by its header alone where that tells."""
+
+import os
+from typing import NamedTuple
+
+from sklearn_ser.audio.decoding import AudioSettings, open_source
+from sklearn_ser.exceptions import AudioError
+
+__all__ = ["Header", "read_header"]
+
+
+class Header(NamedTuple):
+    """What a recording's header says."""
+
+    seconds: float
+    rate: int  # Hz
+
+
+def read_header(path: str, *, decode: bool = True) -> Header | None:
+    """Return the length and the rate of a file; None for a URL, or what cannot be read.
+
+    Parameters
+    ----------
+    path : str
+    decode : bool, default=True
+        Whether what needs ffmpeg is decoded to know; otherwise that is None, too.
+
+    Returns
+    -------
+    header : Header or None
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from tempfile import TemporaryDirectory
+    >>> import numpy as np, soundfile
+    >>> from sklearn_ser.audio.header import read_header
+    >>> with TemporaryDirectory() as folder:
+    ...     soundfile.write(Path(folder, "a.wav"), np.zeros(24000), 16000)
+    ...     read_header(f"{folder}/a.wav")
+    Header(seconds=1.5, rate=16000)
+    """
+    import soundfile
+
+    if not os.path.isfile(path):
+        return None
+    try:
+        with soundfile.SoundFile(os.fsencode(path)) as file:
+            return Header(file.frames / file.samplerate, file.samplerate)
+    except (soundfile.SoundFileError, OSError):
+        if not decode:
+            return None
+    try:
+        with open_source(path, AudioSettings(max_duration=None), path) as (reader, promised):
+            return Header(promised / reader.samplerate, reader.samplerate)
+    except AudioError:
+        return None
