@@ -13,6 +13,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from sklearn_ser._sklearn import between, positive, validate_params
 from sklearn_ser.classifiers._holdout import hold_out
 from sklearn_ser.classifiers.probabilities import MostProbableMixin
+from sklearn_ser.exceptions import ModelError
 
 __all__ = ["TemperatureScaledClassifier", "unwrap_classifier"]
 
@@ -150,6 +151,7 @@ class TemperatureScaledClassifier(
         probabilities : ndarray of shape (n_clips, n_classes)
         """
         check_is_fitted(self)
+        check_temperature(self)
         return softmax(_logits(self.estimator_.predict_proba(X)) / self.temperature_, axis=1)
 
     def __sklearn_tags__(self):
@@ -169,3 +171,13 @@ def unwrap_classifier(clf: Any) -> Any:
 def _logits(probabilities: np.ndarray) -> np.ndarray:
     probabilities = np.asarray(probabilities, dtype=float)
     return np.log(probabilities + np.finfo(float).eps)  # forests give zeros
+
+
+def check_temperature(clf: TemperatureScaledClassifier) -> None:
+    """Raise `ModelError` unless the temperature is a positive number."""
+    temperature = clf.temperature_
+    if not (isinstance(temperature, Real) and 0 < temperature < np.inf):
+        raise ModelError(
+            f"The model's temperature is {temperature!r}, and must be a positive number: it is "
+            "damaged or wrong; fit or export it again."
+        )

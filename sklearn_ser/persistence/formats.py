@@ -20,6 +20,7 @@ from sklearn.pipeline import Pipeline
 
 from sklearn_ser._files import read_regular, staged, to_json
 from sklearn_ser._sklearn import PRIVATE_TYPES
+from sklearn_ser.classifiers.temperature import TemperatureScaledClassifier, check_temperature
 from sklearn_ser.exceptions import ModelError, SerError
 from sklearn_ser.persistence.card import (
     Card,
@@ -112,7 +113,8 @@ def save_pipeline(
     ['happy', 'sad']
     """
     path = Path(path)
-    pipeline = _without_machine(pipeline)
+    pipeline = copy.deepcopy(pipeline)
+    pipeline = pipeline.set_params(**_of_no_machine(pipeline))
     if path.suffix == ".skops":
         import skops.io
 
@@ -210,44 +212,37 @@ def load_pipeline(path: str | os.PathLike | ModelFile, *, trust: bool = True) ->
     """
     path, data, card = read_model(path)
     if path.suffix == ".onnx":
-        return read_onnx(data, str(path))
-    check_versions(path, card)
-    if path.suffix == ".skops":
-        return _load_skops(path, data)
-    if not trust and card["sha256"] not in remembered():
-        raise ModelError(
-            f"{path} was not written here by you, and loading a joblib file runs whatever code it "
-            "carries: add `trust=True` if you trust its maker, or ask for a .skops file."
-        )
-    try:
-        pipeline = joblib.load(io.BytesIO(data))
-    except Exception as error:  # unpickling may raise anything
-        raise ModelError(f"{path} cannot be loaded: {type(error).__name__}: {error}.") from error
-    _check_checkpoints(path, pipeline, card.get("checkpoints", {}))
+        pipeline = read_onnx(data, str(path))
+    else:
+        check_versions(path, card)
+        if path.suffix == ".skops":
+            pipeline = _load_skops(path, data)
+        elif trust or card["sha256"] in remembered():
+            pipeline = _load_joblib(path, data)
+        else:
+            raise ModelError(
+                f"{path} was not written here by you, and loading a joblib file runs whatever code "
+                "it carries: add `trust=True` if you trust its maker, or ask for a .skops file."
+            )
+    _check_pipeline(path, pipeline, card)
     return pipeline
 
 
-def _check_checkpoints(path: Path, pipeline: Pipeline, expected: dict[str, str]) -> None:
-    """Raise `ModelError` where a checkpoint is not the one that the pipeline was fitted with."""
-    for name, checksum in expected.items():
-        transformer = dict(pipeline.named_steps["features"].transformer_list)[name]
-        try:
-            found = transformer.checksum()
-        except SerError:  # it is not here: that is said when its features are asked for
-            continue
-        if found != checksum:
-            raise ModelError(
-                f"{path} was fitted with another checkpoint than the one that is now at "
-                f"{transformer.model} (its SHA-256 differs): put the old one back, or fit again."
-            )
+def _load_joblib(path: Path, data: bytes) -> Any:
+    try:
+        return joblib.load(io.BytesIO(data))
+    except Exception as error:  # unpickling may raise anything
+        raise ModelError(f"{path} cannot be loaded: {type(error).__name__}: {error}.") from error
 
 
-def _load_skops(path: Path, data: bytes) -> Pipeline:
+def _load_skops(path: Path, data: bytes) -> Any:
     import skops.io
     from skops.io.exceptions import UntrustedTypesFoundException
 
     try:
-        return skops.io.loads(data, trusted=SKOPS_TRUSTED)
+        pipeline = skops.io.loads(data, trusted=SKOPS_TRUSTED)
+        # An untrusted file names no folder to write to.
+        return pipeline.set_params(**_of_no_machine(pipeline))
     except UntrustedTypesFoundException as error:
         raise ModelError(
             f"{path} holds parts that this package never writes, so it is not loaded: {error}"
@@ -256,14 +251,39 @@ def _load_skops(path: Path, data: bytes) -> Pipeline:
         raise ModelError(f"{path} is not a whole skops file: {error}.") from error
 
 
-def _without_machine(pipeline: Pipeline) -> Pipeline:
-    """Return a copy without what belongs to the machine it was fitted on."""
-    pipeline = copy.deepcopy(pipeline)
+def _of_no_machine(pipeline: Pipeline) -> dict[str, Any]:
+    """Return parameters that leave out what belongs to the machine a pipeline was fitted on."""
     neutral: dict[str, Any] = {"n_jobs": None, "cache_dir": None, "verbose": 0, "memory": None}
-    return pipeline.set_params(
-        **{
-            name: neutral[last]
-            for name in pipeline.get_params()
-            if (last := name.rsplit("__", 1)[-1]) in neutral
-        }
-    )
+    return {
+        name: neutral[last]
+        for name in pipeline.get_params()
+        if (last := name.rsplit("__", 1)[-1]) in neutral
+    }
+
+
+def _check_pipeline(path: Path, pipeline: Any, card: Card) -> None:
+    """Raise `ModelError` where what was loaded is not what its card describes."""
+    steps = getattr(pipeline, "named_steps", {})
+    if not isinstance(pipeline, Pipeline) or not {"audio", "features", "clf"} <= set(steps):
+        raise ModelError(f"{path} holds no pipeline of make_pipeline: fit again.")
+    classes = [str(name) for name in getattr(steps["clf"], "classes_", ())]
+    if classes != card["classes"]:
+        raise ModelError(
+            f"{path} tells {', '.join(classes) or 'nothing'} apart, and its card speaks of "
+            f"{', '.join(card['classes'])}: they do not belong together; fit again."
+        )
+    if isinstance(steps["clf"], TemperatureScaledClassifier):
+        check_temperature(steps["clf"])
+    transformers = dict(steps["features"].transformer_list)
+    for name, checksum in card.get("checkpoints", {}).items():
+        try:
+            found = transformers[name].checksum()
+        except SerError:  # it is not here: that is said when its features are asked for
+            continue
+        except (AttributeError, KeyError):
+            found = None
+        if found != checksum:
+            raise ModelError(
+                f"{path} was fitted with another checkpoint for {name} than the one that is here "
+                "(its SHA-256 differs): put the old one back, or fit again."
+            )

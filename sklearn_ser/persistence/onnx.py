@@ -19,8 +19,8 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_ser.audio.loader import AudioLoader
-from sklearn_ser.classifiers import NetworkClassifier
-from sklearn_ser.classifiers._keras import load_keras
+from sklearn_ser.classifiers import NetworkClassifier, are_probabilities
+from sklearn_ser.classifiers._keras import ignore_deprecations, load_keras
 from sklearn_ser.classifiers.probabilities import MostProbableMixin
 from sklearn_ser.classifiers.svm import SVMClassifier
 from sklearn_ser.classifiers.temperature import TemperatureScaledClassifier, unwrap_classifier
@@ -93,7 +93,10 @@ class ONNXClassifier(MostProbableMixin, ClassifierMixin, BaseEstimator):
             for start in range(0, len(X), _ROWS_AT_ONCE)
         ]
         probabilities = np.concatenate(blocks).astype(np.float64)
-        return probabilities / probabilities.sum(axis=1, keepdims=True)
+        # A division would make a sum of one out of whatever a wrong model gives.
+        good = are_probabilities(probabilities)
+        probabilities[good] /= probabilities[good].sum(axis=1, keepdims=True)
+        return probabilities
 
     def _session(self):
         if "_running" not in self.__dict__:
@@ -152,10 +155,12 @@ def to_onnx(pipeline: Pipeline) -> bytes:
     try:
         import onnx
 
-        if isinstance(clf, NetworkClassifier):
-            model = _convert_network(steps["scale"], clf)
-        else:
-            model = _convert_classifier(steps["scale"], clf)
+        # Converters use what the packages that they convert from are about to drop.
+        with ignore_deprecations():
+            if isinstance(clf, NetworkClassifier):
+                model = _convert_network(steps["scale"], clf)
+            else:
+                model = _convert_classifier(steps["scale"], clf)
     except ImportError as error:
         raise OptionError(
             f"Export needs the package {error.name}: pip install 'sklearn-ser[export]'."
@@ -210,12 +215,13 @@ def read_onnx(data: bytes, name: str) -> Pipeline:
         ]
         union = AudioFeatureUnion(features, transformer_weights=metadata["weights"])
         audio = AudioLoader(**_decode(metadata["audio"]))
+        _check_outputs(clf, union)
         if metadata["temperature"] != 1:
             clf = TemperatureScaledClassifier(clf).calibrate(clf, np.empty((0, 1)), np.empty(0))
             clf.temperature_ = float(metadata["temperature"])
-    except OptionError:
+    except (OptionError, ModelError):
         raise
-    except Exception as error:  # a file of a stranger may be wrong in any way
+    except Exception as error:  # an untrusted file may be wrong in any way
         raise ModelError(
             f"{name} is not a model that sklearn-ser export has written: {error}."
         ) from error
@@ -223,7 +229,16 @@ def read_onnx(data: bytes, name: str) -> Pipeline:
     return Pipeline(steps)
 
 
-# A stranger's file must not name a folder of this machine, or a checkpoint to download.
+def _check_outputs(clf: ONNXClassifier, union: AudioFeatureUnion) -> None:
+    """Raise `ValueError` unless a row of zeros gets a probability of each class."""
+    frames = getattr(union.transformer_list[0][1], "n_frames", None)
+    shape = [len(union.get_feature_names_out())]
+    probabilities = clf.predict_proba(np.zeros([1, *([frames] if frames else []), *shape]))
+    if probabilities.shape != (1, len(clf.classes_)) or not are_probabilities(probabilities).all():
+        raise ValueError(f"it gives {probabilities.tolist()} for {len(clf.classes_)} classes")
+
+
+# An untrusted file must not name a folder of this machine, or a checkpoint to download.
 _PORTABLE = {name: kind for name, kind in FEATURES.items() if name != "embedding"}
 
 

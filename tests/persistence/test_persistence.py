@@ -1,3 +1,4 @@
+import copy
 import json
 import os
 import pickle
@@ -9,14 +10,16 @@ import joblib
 import numpy as np
 import pytest
 import sklearn
+from sklearn.linear_model import LogisticRegression
 
 from sklearn_ser import load_pipeline, make_pipeline, save_pipeline
 from sklearn_ser._files import write_atomically
+from sklearn_ser.classifiers.temperature import TemperatureScaledClassifier
 from sklearn_ser.corpora import load_data
 from sklearn_ser.exceptions import ModelError
 from sklearn_ser.persistence import read_model
 from sklearn_ser.persistence.card import card_path, read_card
-from tests.conftest import voice
+from tests.conftest import run, voice
 
 
 @pytest.fixture(scope="module")
@@ -202,7 +205,7 @@ def test_a_strangers_joblib_is_not_unpickled(fitted, tmp_path):
     plant(path, pickle.dumps(Malicious(mark)), fitted)
     refused("was not written here by you.*`trust=True`", path, trust=False)
     assert not mark.exists()
-    load_pipeline(path)  # asked to trust, it is loaded, and does its harm
+    refused("holds no pipeline", path)  # asked to trust, it is loaded, and does its harm
     assert mark.exists()
 
 
@@ -241,6 +244,58 @@ def test_skops_cannot_smuggle_a_function(fitted, tmp_path):
     refused("parts that this package never writes|not a whole skops file", path)
 
 
+@pytest.mark.parametrize("suffix", ["joblib", "skops"])
+@pytest.mark.parametrize("temperature", [-1.0, 0.0, float("nan"), float("inf"), "hot"])
+def test_a_temperature_is_a_positive_number(fitted, corpus, tmp_path, suffix, temperature):
+    pipe = copy.deepcopy(fitted)
+    clf = pipe.named_steps["clf"]
+    pipe.steps[-1] = ("clf", TemperatureScaledClassifier(clf).calibrate(clf, np.empty((0, 47)), []))
+    load_pipeline(save_pipeline(pipe, tmp_path / f"good.{suffix}")).predict(corpus["path"][:1])
+    pipe.named_steps["clf"].temperature_ = temperature
+    refused(
+        "temperature is .*must be a positive number",
+        save_pipeline(pipe, tmp_path / f"x.{suffix}"),
+    )
+    with pytest.raises(ModelError, match="must be a positive number"):
+        pipe.predict(corpus["path"][:1])
+
+
+def test_numbers_that_are_no_probabilities_name_no_emotion(fitted, corpus, tmp_path):
+    pipe = copy.deepcopy(fitted)
+    for sigmoid in pipe.named_steps["clf"].estimator_.calibrated_classifiers_[0].calibrators:
+        sigmoid.a_ = np.nan
+    path = save_pipeline(pipe, tmp_path / "pipeline.skops")
+    with pytest.raises(ModelError, match="numbers that are no probabilities"):
+        load_pipeline(path).predict(corpus["path"][:1])
+    out, _ = run("predict", path, corpus["path"][0], "--json", code=1)
+    assert json.loads(out)["rows"][0]["emotion"] is None
+
+
+def test_other_classes_than_those_of_the_card(fitted, tmp_path):
+    path = save_pipeline(fitted, tmp_path / "pipeline.skops")
+    edit_card(path, classes=["angry", "neutral", "happy"])
+    refused("angry, neutral, sad apart, and its card speaks of angry, neutral, happy", path)
+
+
+@pytest.mark.parametrize("what", [{"a": 1}, np.zeros(3), LogisticRegression()], ids=str)
+def test_skops_files_without_a_pipeline(fitted, tmp_path, what):
+    import skops.io
+
+    path = tmp_path / "x.skops"
+    plant(path, skops.io.dumps(what), fitted)
+    refused("holds no pipeline of make_pipeline|is not a whole skops file", path)
+
+
+def test_skops_files_name_no_folder_to_write_to(fitted, tmp_path):
+    import skops.io
+
+    evil = copy.deepcopy(fitted).set_params(features__cache_dir=str(tmp_path / "cache"), memory="m")
+    path = tmp_path / "x.skops"
+    plant(path, skops.io.dumps(evil), fitted)
+    parameters = load_pipeline(path).get_params()
+    assert parameters["features__cache_dir"] is parameters["memory"] is None
+
+
 EVIL_LAYER = {
     "module": "builtins",
     "class_name": "function",
@@ -266,8 +321,6 @@ def test_skops_networks_are_built_from_their_parameters_alone(corpus, tmp_path, 
 
 
 def test_what_cannot_be_saved(fitted, tmp_path):
-    from sklearn.linear_model import LogisticRegression
-
     with pytest.raises(ModelError, match=r"ends in \.joblib, \.skops or \.onnx"):
         save_pipeline(fitted, tmp_path / "x.pkl")
     with pytest.raises(ModelError, match="call fit first"):
