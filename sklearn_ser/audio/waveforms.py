@@ -8,7 +8,13 @@ import numpy as np
 
 from sklearn_ser.exceptions import AudioError
 
-__all__ = ["check_waveform", "full_scale", "is_waveform", "split_waveform", "unpack"]
+__all__ = ["PCM_TYPES", "check_waveform", "full_scale", "is_waveform", "split_waveform", "unpack"]
+
+PCM_TYPES: dict[str, np.dtype[Any]] = {"s16le": np.dtype("<i2"), "f32le": np.dtype("<f4")}
+"""Encodings of samples that come without a header, by ffmpeg's names: what `np.frombuffer` needs.
+
+`check_waveform` makes floats of them.
+"""
 
 
 def unpack(source: Any) -> Any:

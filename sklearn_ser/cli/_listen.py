@@ -55,13 +55,14 @@ def listen(
     """
     from threadpoolctl import threadpool_limits
 
+    from sklearn_ser.audio.waveforms import PCM_TYPES
     from sklearn_ser.exceptions import OptionError
     from sklearn_ser.inference import EmotionStream, live, load_predictor
 
     if source == "-" and rate is None:
         raise OptionError("--source - needs --rate HZ: raw samples do not tell it.")
-    if encoding not in live.ENCODINGS:
-        raise OptionError(f"--encoding {encoding}: there are {' and '.join(live.ENCODINGS)}.")
+    if encoding not in PCM_TYPES:
+        raise OptionError(f"--encoding {encoding}: there are {' and '.join(PCM_TYPES)}.")
     if jsonl and json:
         raise OptionError("--jsonl and --json both fill standard output: choose one.")
     if source == "mic":

@@ -14,6 +14,7 @@ import numpy as np
 
 from sklearn_ser.audio.blocks import iter_blocks
 from sklearn_ser.audio.decoding import AudioSettings
+from sklearn_ser.audio.waveforms import PCM_TYPES, check_waveform
 from sklearn_ser.exceptions import AudioError, OptionError
 from sklearn_ser.inference.stream import EmotionEvent, EmotionStream
 
@@ -24,8 +25,6 @@ QUIET_SECONDS = 10.0  # without any sample, after which something must be wrong
 WANTED_FACTOR = 20.0  # times faster than the clock, to leave the core to others as well
 
 Block = tuple[float, np.ndarray]  # when its last sample came (time.monotonic), and the samples
-
-ENCODINGS = {"s16le": ("<i2", 1 / 32768), "f32le": ("<f4", 1.0)}
 
 
 @dataclass
@@ -171,8 +170,8 @@ def pipe_blocks(rate: int, encoding: str) -> Iterator[Block]:
     AudioError
         If nothing has come for ten seconds.
     """
-    kind, scale = ENCODINGS[encoding]
-    size = np.dtype(kind).itemsize
+    kind = PCM_TYPES[encoding]
+    size = kind.itemsize
 
     def read(put: Callable[[bytes], None]) -> None:
         # Without Python's buffer, whose lock a waiting thread would hold when the program ends.
@@ -184,7 +183,7 @@ def pipe_blocks(rate: int, encoding: str) -> Iterator[Block]:
         data = rest + data
         n = len(data) // size * size
         data, rest = data[:n], data[n:]
-        samples = np.frombuffer(data, kind).astype(np.float32) * np.float32(scale)
+        samples = check_waveform(np.frombuffer(data, kind), "standard input")
         if encoding == "f32le" and not np.isfinite(samples).all():
             raise AudioError(
                 "Standard input holds NaN: it may not be 32-bit floats; see `encoding`."

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+from sklearn_ser.audio.waveforms import PCM_TYPES
 from sklearn_ser.exceptions import SerError
 from sklearn_ser.inference import Predictor
 from sklearn_ser.inference.segments import SegmentMerger
@@ -20,8 +21,6 @@ from sklearn_ser.server.guard import Gate, client_of, same_token
 from sklearn_ser.server.limits import Limits
 
 __all__ = ["StreamEndpoint", "check_windows"]
-
-ENCODINGS = {"f32le": ("<f4", 1.0), "s16le": ("<i2", 1 / 32768)}
 
 LONGEST_FIRST_MESSAGE = 4096
 POLICY, TRY_LATER, DONE = 1008, 1013, 1000  # of the codes a WebSocket may close with
@@ -113,8 +112,7 @@ class _Conversation:
         self.predictor = endpoint.predictor
         self.stream, encoding = _begin(options, self.predictor, self.limits)
         self.merger = SegmentMerger()
-        kind, self.scale = ENCODINGS[encoding]
-        self.dtype = np.dtype(kind)
+        self.dtype = PCM_TYPES[encoding]
         self.rest = b""  # part of a sample
         self.pushed = 0  # samples
         self.began = self.fed = time.monotonic()  # fed: when the last whole second had come
@@ -145,7 +143,7 @@ class _Conversation:
             raise ValueError(f"Send at most {self.limits.ahead_seconds:g} seconds in a message.")
         # In steps, so that other streams have their turns between them.
         for start in range(0, len(raw), rate):
-            samples = raw[start : start + rate].astype(np.float32) * np.float32(self.scale)
+            samples = raw[start : start + rate]
             elapsed = time.monotonic() - self.began
             after = (self.pushed + len(samples)) / rate
             if max(after, elapsed) > self.limits.stream_seconds:
@@ -194,8 +192,8 @@ def _begin(
     rate, encoding = options.get("rate"), options.get("encoding", "f32le")
     if type(rate) is not int or not 1000 <= rate <= limits.max_rate:
         raise ValueError(f"rate={_shown(rate)}: give whole Hz, from 1000 to {limits.max_rate}.")
-    if not isinstance(encoding, str) or encoding not in ENCODINGS:
-        raise ValueError(f"encoding={_shown(encoding)}: there are {' and '.join(ENCODINGS)}.")
+    if not isinstance(encoding, str) or encoding not in PCM_TYPES:
+        raise ValueError(f"encoding={_shown(encoding)}: there are {' and '.join(PCM_TYPES)}.")
     window, hop = (
         _seconds(options.get(name, usual)) for name, usual in (("window", 2), ("hop", 0.5))
     )
