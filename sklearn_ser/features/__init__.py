@@ -1,7 +1,8 @@
 """Features: the transformers that compute them of clips, and the union that does so in one pass.
 
-To add one, subclass `ClipTransformer` or `FrameTransformer` in a module here, and name it in
-`__all__` below, in `FEATURES` of `pipelines.py` and in the package's `__init__`.
+Scalers and the measures of a clip's quality are here too. To add a feature, subclass
+`ClipTransformer` or `FrameTransformer` in a module here, and name it in `FEATURES` of
+`pipelines.py`.
 """
 
 from sklearn_ser.features._spectrum import STFT, Spectra

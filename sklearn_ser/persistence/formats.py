@@ -22,6 +22,7 @@ from sklearn_ser._files import read_regular, staged, to_json
 from sklearn_ser._sklearn import PRIVATE_TYPES
 from sklearn_ser.classifiers.temperature import TemperatureScaledClassifier, check_temperature
 from sklearn_ser.exceptions import ModelError, SerError
+from sklearn_ser.features import PretrainedEmbedding
 from sklearn_ser.persistence.card import (
     Card,
     card_path,
@@ -32,6 +33,7 @@ from sklearn_ser.persistence.card import (
 )
 from sklearn_ser.persistence.onnx import read_onnx, to_onnx
 from sklearn_ser.persistence.trust import remember, remembered
+from sklearn_ser.pipelines import FEATURES
 
 __all__ = ["ModelFile", "load_pipeline", "read_model", "save_pipeline"]
 
@@ -41,30 +43,19 @@ MAX_MODEL_BYTES = 4_000_000_000
 SKOPS_TRUSTED = [
     *PRIVATE_TYPES,
     "sklearn_ser.audio.loader.AudioLoader",
-    "sklearn_ser.classifiers.svm.SVMClassifier",
-    "sklearn_ser.features.articulation.Formants",
-    "sklearn_ser.features.articulation.Perturbation",
-    "sklearn_ser.features.rhythm.ModulationSpectrum",
-    "sklearn_ser.features.rhythm.Rhythm",
+    *(
+        f"{kind.__module__}.{kind.__qualname__}"
+        for kind in FEATURES.values()
+        if kind is not PretrainedEmbedding  # which reads other files
+    ),
     "sklearn_ser.features.scalers.SequenceScaler",
-    "sklearn_ser.features.sequences.FrameFeatures",
-    "sklearn_ser.features.sequences.LogMelSpectrogram",
-    "sklearn_ser.features.spectral.Chroma",
-    "sklearn_ser.features.spectral.MFCC",
-    "sklearn_ser.features.spectral.MelSpectrogram",
-    "sklearn_ser.features.spectral.SpectralContrast",
     "sklearn_ser.features.scalers.SpeakerNormalizer",
-    "sklearn_ser.features.auditory.BarkSpectrum",
-    "sklearn_ser.features.auditory.Loudness",
-    "sklearn_ser.features.auditory.SpectralShape",
     "sklearn_ser.features.union.AudioFeatureUnion",
-    "sklearn_ser.features.voice.Pitch",
-    "sklearn_ser.features.voice.VoiceCorrelations",
-    "sklearn_ser.features.voice.VoiceQuality",
     "sklearn_ser.classifiers.ann.ANNClassifier",
     "sklearn_ser.classifiers.cnn.CNNClassifier",
     "sklearn_ser.classifiers.cnn_lstm.CNNLSTMClassifier",
     "sklearn_ser.classifiers.lstm.LSTMClassifier",
+    "sklearn_ser.classifiers.svm.SVMClassifier",
     "sklearn_ser.classifiers.temperature.TemperatureScaledClassifier",
 ]
 
