@@ -15,8 +15,8 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
 from sklearn_ser.corpora._data import count_clips
+from sklearn_ser.corpora._downloader import CutError, ResumingDownloader
 from sklearn_ser.corpora._registry import data_home, find_folder, get_by, get_reader
-from sklearn_ser.corpora._resume import CutError, ResumingDownloader
 from sklearn_ser.corpora.base import Download, Reader
 from sklearn_ser.corpora.listing import absolute
 from sklearn_ser.corpora.synthetic import make_synthetic

@@ -254,9 +254,10 @@ class RowFile:
         try:
             yield
         except OSError as error:
-            if isinstance(error, OutputError):
-                raise
-            message = f"{self.path} cannot be written: {error.strerror or error}."
+            said = isinstance(error, OutputError)
+            message = (
+                str(error) if said else f"{self.path} cannot be written: {error.strerror or error}."
+            )
             if self.n_kept:
                 message += (
                     f" The rows of {self.n_kept} of {len(self.sources)} sources are kept: free "

@@ -1,6 +1,7 @@
 """The table that `predict` writes: whole after any interruption, and nobody else's file."""
 
 import contextlib
+import errno
 import json
 import os
 from pathlib import Path
@@ -182,6 +183,24 @@ def test_no_space_left(tmp_path, suffix):
     write(file)
     file.close()
     assert path.read_bytes() == whole.read_bytes()
+
+
+def test_no_space_left_for_the_parquet_file(tmp_path, monkeypatch):
+    begun(tmp_path / "rows.parquet", 2)
+    file = begin(tmp_path / "rows.parquet", resume=True)
+
+    def full(path):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(file, "_write_parquet", full)
+        with pytest.raises(OutputError, match=r"No space .* 2 of 2 sources are kept.*`resume`"):
+            file.finish()
+    file.close()
+    file = begin(tmp_path / "rows.parquet", resume=True)
+    file.finish()
+    file.close()
+    assert len(pd.read_parquet(tmp_path / "rows.parquet")) == 2
 
 
 @pytest.mark.skipif(os.name == "nt" or os.geteuid() != 0, reason="needs a folder of no writing")
