@@ -77,7 +77,8 @@ def terminal_width(stream: TextIO) -> int | None:
 
 def wrap(text: str, width: int) -> str:
     """Break a line between words, never within one: it may be a number, an option or a path."""
-    indent = text[: len(text) - len(text.lstrip())]
+    label = re.match(r" *(?:\w+ {2,})?", text)  # as before the entries of a card
+    indent = " " * len(label[0] if label else "")
     lines = textwrap.wrap(
         text, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
     )

@@ -7,7 +7,7 @@ from typing import Any
 import typer
 
 from sklearn_ser._files import printable
-from sklearn_ser.cli._app import notice, print_json
+from sklearn_ser.cli._app import notice, print_json, terminal_width, wrap
 
 NO_SPEECH = "no speech"  # what a person reads in place of the label "silence"
 
@@ -78,40 +78,50 @@ class Printer:
 
 
 class Table:
-    """Rows for people: columns of fixed width, so that each line can be shown when it is made."""
+    """Rows for people: columns of fixed width, so that each line can be shown when it is made.
+
+    In a terminal that is too narrow a row has two lines, the file and the prediction.
+    """
 
     def __init__(self, columns: Sequence[str], sources: Sequence[str]):
         self.probabilities = [name for name in columns if name.startswith("p_")]
-        names = [*(name[2:] for name in self.probabilities), "emotion", NO_SPEECH]
-        self.emotion_width = max(map(len, names))
+        emotions = [name[2:] for name in self.probabilities]
+        self.emotion_width = max(map(len, [*emotions, "emotion", NO_SPEECH]))
         self.path_width = min(60, max(len(printable(source)) for source in sources))
         self.windowed = "start" in columns
+        self.width = terminal_width(sys.stdout)
+        next_ones = 2 * (max(map(len, emotions)) + len(" 99%, "))
+        needed = self.path_width + 21 * self.windowed + self.emotion_width + 16 + next_ones
+        self.stacked = self.width is not None and self.width < needed
 
     def heading(self) -> str:
         """Return the line above all others."""
         times = f"{'from':>9} {'to':>9}  " if self.windowed else ""
-        return f"{'file':{self.path_width}}  {times}{'emotion':{self.emotion_width}}  sure  then\n"
+        return self._join("file", f"{times}{'emotion':{self.emotion_width}}  confidence  next")
 
     def line(self, row: Mapping[str, Any]) -> str:
         """Return a row as a line."""
-        return printable(self._cells(row)) + "\n"
+        return self._join(printable(row["path"]), printable(self._cells(row)))
+
+    def _join(self, path: str, cells: str) -> str:
+        if not self.stacked:
+            return f"{path:{self.path_width}}  {cells}\n"
+        return f"{path}\n{wrap(f'    {cells}', self.width or 80)}\n"
 
     def _cells(self, row: Mapping[str, Any]) -> str:
         from sklearn_ser.inference.predictor import SILENCE, percent
 
-        start = f"{printable(row['path']):{self.path_width}}  "
         if row["error"] is not None:
-            return f"{start}{'-':{self.emotion_width}}     -  not read: {_reason(row)}"
-        if self.windowed:
-            start += f"{row['start']:9.2f} {row['end']:9.2f}  "
+            return f"{'-':{self.emotion_width}}  {'-':>10}  not read: {_reason(row)}"
+        start = f"{row['start']:9.2f} {row['end']:9.2f}  " if self.windowed else ""
         warning = f"  [{row['warning']}]" if row["warning"] else ""
         if row["emotion"] == SILENCE:
-            return f"{start}{NO_SPEECH:{self.emotion_width}}     -{warning}"
+            return f"{start}{NO_SPEECH:{self.emotion_width}}  {'-':>10}{warning}"
         ranked = sorted(self.probabilities, key=lambda name: -row[name])
         rest = [name for name in ranked if name[2:] != row["emotion"]][:2]
-        then = ", ".join(f"{name[2:]} {percent(row[name])}" for name in rest)
-        sure = percent(row["confidence"])
-        return f"{start}{row['emotion']:{self.emotion_width}}  {sure:>4}  {then}{warning}"
+        others = ", ".join(f"{name[2:]} {percent(row[name])}" for name in rest)
+        confidence = percent(row["confidence"])
+        return f"{start}{row['emotion']:{self.emotion_width}}  {confidence:>10}  {others}{warning}"
 
 
 def _reason(row: Mapping[str, Any]) -> str:

@@ -6,7 +6,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from sklearn_ser.cli import app
+from sklearn_ser.cli import _rows, app
 from sklearn_ser.cli._app import command, wrap
 from sklearn_ser.exceptions import OptionError
 from tests.conftest import run
@@ -87,6 +87,28 @@ def test_sentences_are_broken_between_words(width):
     lines = wrap(text, width).splitlines()
     assert " ".join(lines) == text
     assert all(len(line) <= width or " " not in line for line in lines)
+
+
+def test_entries_are_indented_as_they_begin():
+    assert wrap("Audio    mono, 22050 Hz", 16) == "Audio    mono,\n         22050\n         Hz"
+    assert wrap("  two words", 6) == "  two\n  words"
+
+
+@pytest.mark.parametrize(
+    ("width", "stacked"), [(60, True), (80, False), (120, False), (None, False)]
+)
+def test_rows_of_predict_are_whole_at_every_width(width, stacked, monkeypatch):
+    monkeypatch.setattr(_rows, "terminal_width", lambda _: width)
+    columns = ["path", "emotion", "confidence", "error", "p_neutral", "p_surprise", "p_sad"]
+    table = _rows.Table(columns, ["x" * 20 + ".wav"])
+    row = {"path": "x" * 20 + ".wav", "emotion": "sad", "confidence": 0.5, "error": None}
+    row |= {"warning": None, "p_neutral": 0.2, "p_surprise": 0.3, "p_sad": 0.5}
+    lines = table.line(row).splitlines()
+    assert len(lines) == 1 + stacked
+    assert " ".join(lines).split() == [
+        row["path"], "sad", "50%", "surprise", "30%,", "neutral", "20%"
+    ]  # fmt: skip
+    assert all(len(line) <= (width or 120) for line in [*lines, *table.heading().splitlines()])
 
 
 def test_options_in_help_and_messages_are_spelled_alike():
