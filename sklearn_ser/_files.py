@@ -1,4 +1,4 @@
-"""Files written whole or not at all, and locks: safe in folders that others can write to.
+"""Atomic writing of files and locks, safe in folders that others can write to.
 
 And text from files, which is safe to print.
 """

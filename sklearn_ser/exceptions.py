@@ -1,4 +1,4 @@
-"""Errors a user can mend, and the notices that are not errors.
+"""Errors that a user can correct, and warnings.
 
 Each message is one or two sentences that name the file or option and what to do about it. The
 command line prints the message alone and ends with `exit_code`: 2 where the command line, the data

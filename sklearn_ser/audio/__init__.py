@@ -1,4 +1,4 @@
-"""From a source of audio to a mono float32 waveform, or a clear error.
+"""Loading of audio: any source becomes a mono float32 waveform, or a clear error.
 
 Change here what can be read, how it is decoded and resampled, and what noise, rooms and wires do.
 """

@@ -1,4 +1,4 @@
-"""Recordings of any length, read block by block: the samples of the whole, in flat memory."""
+"""Reading of long recordings block by block, in constant memory."""
 
 from collections.abc import Iterator
 from typing import Any

@@ -1,4 +1,4 @@
-"""Whether a file holds what its header promises, and nothing that would be passed over.
+"""Check that an audio file is complete, and holds nothing beyond what its header says.
 
 libsndfile answers a file that was cut with what is left of it, and several files in one with the
 first of them, without a word. Each format that is read here is checked against that; the others

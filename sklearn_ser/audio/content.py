@@ -1,4 +1,4 @@
-"""The bytes of a source, read once: what is hashed is what is decoded."""
+"""The bytes of a source, read once for hashing and decoding."""
 
 import hashlib
 import os

@@ -1,4 +1,4 @@
-"""From a source of audio to one mono waveform at one sampling rate, or a clear `AudioError`.
+"""Decoding and resampling of a source to one mono waveform, or a clear `AudioError`.
 
 A source is a path, a URL, an open binary file, the bytes of a file, or a waveform. `load_audio`
 reads one.

@@ -1,4 +1,4 @@
-"""What happens to speech on its way through rooms, microphones, wires and codecs.
+"""Degradations of speech: noise, gain, rooms, telephone bands, codecs and clipping.
 
 Each takes a waveform of shape (n_times,) at the rate `sr` (Hz) and returns one of the same length
 and rate, float32, of full scale 1. Nothing random is drawn but from the generator that is passed.

@@ -1,4 +1,4 @@
-"""What phones and browsers record (mp4, m4a, webm, amr, ...), decoded by the program ffmpeg.
+"""Decoding with the program ffmpeg: mp4, m4a, webm, amr and what else phones record.
 
 ffmpeg is told which of its demuxers to use, reads one open file and nothing else, and answers with
 a wav file of floats, which is decoded as any other.

@@ -1,4 +1,4 @@
-"""The length and the rate of a recording, by its header alone where that tells."""
+"""Length and sampling rate of a recording, from its header where that tells them."""
 
 import os
 from typing import NamedTuple

@@ -1,4 +1,4 @@
-"""The first step of every pipeline: sources of audio become clips, one when it is asked for.
+"""`AudioLoader`, the first step of every pipeline: sources become clips when they are needed.
 
 `AudioLoader` hands its successor `Clips`, a sequence that decodes a clip when somebody takes it and
 keeps nothing; `decoding.py` says how.

@@ -1,4 +1,4 @@
-"""libmpg123, which decodes MP3 for libsndfile, kept from writing to standard error.
+"""Silencing of libmpg123, which decodes MP3 for libsndfile and writes to standard error.
 
 It has a switch for that, which libsndfile gives nobody. So while MP3 is decoded, file descriptor 2
 is a file; then what others have written there meanwhile goes where it was meant to go.

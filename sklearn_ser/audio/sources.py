@@ -1,4 +1,4 @@
-"""What may be a source of audio, and how it is opened: bounded in bytes and in time.
+"""Opening of sources of audio (files, URLs, pipes, bytes), bounded in size and time.
 
 Paths of regular files are opened as they are. What has no end of its own (a URL, a pipe) is first
 read whole, into memory while it is small and into a temporary file then.

@@ -1,4 +1,4 @@
-"""Waveforms as others hand them out: arrays of any type of number, alone or with their rate."""
+"""Waveforms given as arrays, of any type of number, alone or with their sampling rate."""
 
 from collections.abc import Mapping
 from numbers import Real

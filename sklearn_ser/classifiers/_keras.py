@@ -1,4 +1,4 @@
-"""Keras, loaded when a network is first fitted or used and not before."""
+"""Keras, loaded when a network is first used."""
 
 import logging
 import os

@@ -1,4 +1,4 @@
-"""What a classifier can take, as its class says: in the parameters of its `fit`, and in its tags.
+"""What a classifier accepts (validation set, groups, sequences), by its `fit` and tags.
 
 Nothing asks a classifier for its type. One that chooses something on a validation set (the epoch of
 a network, say) takes `X_val` and `y_val` in `fit`, as scikit-learn's gradient boosting does; one

@@ -1,4 +1,4 @@
-"""From what the user names as data to one table."""
+"""Loading of data by the names users give: corpora, folders, CSVs, or several joined."""
 
 import warnings
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Which corpora are known, and where they are on this machine."""
+"""Registry of the known corpora, and where they are on this machine."""
 
 import difflib
 import os

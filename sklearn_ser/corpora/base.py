@@ -1,4 +1,4 @@
-"""What a corpus is: a name, where it comes from, and the grammar of its file names."""
+"""Base class of corpora: name, source and licence, and the pattern of the file names."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

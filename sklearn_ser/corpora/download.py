@@ -1,4 +1,4 @@
-"""Getting a corpus from its official home: resumed where it was cut, checked, whole or not at all.
+"""Download of a corpus from its official site: resumed, verified, whole or not at all.
 
 Everything happens in a hidden folder beside the corpus's own: the archive arrives there, is
 unpacked there, and only a complete corpus is renamed to its place.

@@ -1,4 +1,4 @@
-"""A folder's recordings, and the table made of them: nothing silently dropped, no copy twice."""
+"""Table of the recordings in a folder; what is left out, and copies, are reported."""
 
 import filecmp
 import os

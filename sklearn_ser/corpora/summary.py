@@ -1,4 +1,4 @@
-"""What a table of recordings holds: counts, and the durations and rates in the files' headers."""
+"""Summary of a corpus: counts, and durations and sampling rates from the headers."""
 
 from collections import Counter
 from typing import Any

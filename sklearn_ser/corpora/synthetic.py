@@ -1,4 +1,4 @@
-"""The synthetic corpus: a made-up voice, eight made-up people, written to disk from a seed.
+"""The synthetic corpus: eight artificial speakers, generated from a seed.
 
 Four women and four men say 11 nonsense words in seven emotions: 8 x 11 x 7 = 616 files, 22 MB, made
 in a few seconds. It is there so that everything runs on a machine without a corpus, and it is hard

@@ -1,4 +1,4 @@
-"""Where in a clip speech is, and how loud it is: what level-free features are relative to."""
+"""Speech activity and level of a clip, which level-independent features are relative to."""
 
 from itertools import pairwise
 

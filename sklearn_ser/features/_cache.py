@@ -1,4 +1,4 @@
-"""Features kept on disk, so that no clip is computed twice in the same setting.
+"""Cache of features on disk.
 
 A row is keyed by what decides its features and by nothing else: the bytes of the audio, the
 settings of loader and transformer, and the code that computes. It holds plain values, never a

@@ -1,4 +1,4 @@
-"""The contours over time that the features of speech are made of, each computed once for all.
+"""Contours of speech (a value per frame), each computed once for all features of a clip.
 
 Everything here is relative to how loud the clip is, so that the distance to the microphone and the
 gain of the recording count for nothing.

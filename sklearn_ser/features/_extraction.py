@@ -1,4 +1,4 @@
-"""The loop over clips that every transformer and union runs: read, compute, drop, go on.
+"""Extraction of features: the loop over clips that all transformers share.
 
 A clip is decoded once, all transformers take their share of its one spectrum, and only their
 features stay, so that memory holds a few clips however many there are. Threads serve well here:

@@ -1,4 +1,4 @@
-"""What decides the features of a clip, as the key they are cached under.
+"""Keys of the feature cache: all that determines the features of a clip.
 
 For the transformers of this package that is their parameters and the code of the package. For
 somebody else's it is also their own code as it is loaded: of the class, its bases, and what these

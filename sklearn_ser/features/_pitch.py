@@ -1,4 +1,4 @@
-"""The pitch of the voice, frame by frame: how high it is, how periodic, and where there is any.
+"""Pitch tracking: pitch, periodicity and voicing of each frame.
 
 The autocorrelation of a frame, divided by that of its window, has a peak at the period whose height
 is the share of periodic power in the frame [1]_. Which of the peaks is the period, rather than its

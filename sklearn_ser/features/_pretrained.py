@@ -1,4 +1,4 @@
-"""Checkpoints of pretrained speech models: found, checked and loaded, without running their code.
+"""Checkpoints of pretrained speech models: found, checked, and loaded without running code.
 
 A folder is safe to use when it holds plain settings (JSON) and plain numbers (safetensors). Code
 that comes with a checkpoint and pickled weights, which may hold code, are never touched.

@@ -1,4 +1,4 @@
-"""What the features of a clip share: its power spectrum, mel spectrogram and tuning.
+"""Spectra that the features of a clip share: power spectrum, mel spectrogram and tuning.
 
 Each is computed when a feature first asks for it and kept as long as the clip is at work, so that
 any number of transformers costs one Fourier transform per setting. All arrays have time first,

@@ -1,4 +1,4 @@
-"""Statistics over time: what becomes of the contour of a feature, one number per name.
+"""Functionals: statistics of contours over time, by name.
 
 All are computed for all channels of a clip at once: one sort serves every percentile, one
 difference from the mean every moment.

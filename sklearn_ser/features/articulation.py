@@ -1,4 +1,4 @@
-"""Features of throat and mouth: formants, and how regular the cycles of the voice are."""
+"""Features of articulation: formants, and the regularity of the voice's cycles."""
 
 import numpy as np
 from scipy import fft, signal

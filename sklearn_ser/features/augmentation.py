@@ -1,4 +1,4 @@
-"""More training clips from those there are: as they would sound elsewhere, or of another throat.
+"""Augmentation: changed copies of training clips (noise, gain, room, speed, pitch).
 
 Only training clips are ever changed. The copies of a clip stay on its side of every split.
 """

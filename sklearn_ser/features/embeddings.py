@@ -1,4 +1,4 @@
-"""What a pretrained speech model hears in a clip, as one more transformer.
+"""`PretrainedEmbedding`: a hidden layer of a pretrained speech model as features.
 
 Neither PyTorch nor transformers is loaded before a clip is computed, and the model itself belongs
 to no estimator: it is kept once for the process, so that clones share it and no pickle holds it.

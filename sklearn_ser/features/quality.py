@@ -1,4 +1,4 @@
-"""What a clip is like apart from its emotion, and whether the training clips were like that.
+"""Quality of clips (level, clipping, bandwidth), compared with that of the training clips.
 
 A classifier predicts something for whatever it is given. So a prediction comes with a warning where
 the clip is clipped, far shorter or of a lower bandwidth than the clips it was trained with, or

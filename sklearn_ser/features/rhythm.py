@@ -1,4 +1,4 @@
-"""Features of pace: how long voice and pauses last, and how fast the spectrum fluctuates."""
+"""Features of rhythm: voiced stretches and pauses, and the modulation of the spectrum."""
 
 from numbers import Real
 

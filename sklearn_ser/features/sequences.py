@@ -1,4 +1,4 @@
-"""Features frame by frame, for networks that look at how they change over time.
+"""Features of each frame, for networks over sequences.
 
 Each clip becomes `n_frames` frames of so many channels: a longer one is cut at the end, a shorter
 one holds its last frame, which in a recording of speech is its silence.

@@ -1,4 +1,4 @@
-"""The `FeatureUnion` that reads each clip once."""
+"""`AudioFeatureUnion`: several features of each clip from one reading."""
 
 from collections.abc import Iterator, Sequence
 

@@ -1,4 +1,4 @@
-"""Features of the voice itself: its pitch, its quality, and how the two move together."""
+"""Features of the voice: pitch, voice quality, and their correlations."""
 
 import numpy as np
 

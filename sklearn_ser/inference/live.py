@@ -1,4 +1,4 @@
-"""Sources of live audio, and how well the predictions keep up with them."""
+"""Sources of live audio, and the latency of the predictions."""
 
 import os
 import queue

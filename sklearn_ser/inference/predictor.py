@@ -1,4 +1,4 @@
-"""From sources of audio to predictions, each source by itself: a bad one spoils no other.
+"""`Predictor`: predictions of sources one by one, with warnings and errors.
 
 The prediction of a clip does not depend on what is predicted together with it: in a table, as a
 window of a stream or over HTTP, its probabilities are the same to the last bit.

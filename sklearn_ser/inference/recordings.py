@@ -1,4 +1,4 @@
-"""Recordings of any length as rows: one for each window, or one for each segment."""
+"""Predictions of recordings of any length: a row for each window or segment."""
 
 from collections.abc import Iterator
 from pathlib import Path

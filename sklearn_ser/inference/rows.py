@@ -1,4 +1,4 @@
-"""Rows written as they are made, by runs that may be killed at any moment and go on later.
+"""Writing of rows to a file as they are made, to be resumed after a kill at any moment.
 
 The rows grow in `FILE.partial`, which becomes FILE when all are there. A journal beside it says,
 line by line, up to which byte they belong to sources that are done: whatever stands after that is

@@ -1,4 +1,4 @@
-"""Neighbouring windows of one emotion, merged into segments of a timeline without overlap."""
+"""Segments: neighbouring windows of one emotion, merged."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field

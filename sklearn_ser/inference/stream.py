@@ -1,4 +1,4 @@
-"""Emotion over time: windows cut from a waveform that may come in pieces and never end.
+"""`EmotionStream`: emotion over time, in windows of a waveform that may come in pieces.
 
 One path serves a file, a microphone and a socket. Samples are resampled as they come, windows are
 cut after that, and the prediction of each is exactly that of `predict` for those samples.

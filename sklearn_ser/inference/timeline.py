@@ -1,4 +1,4 @@
-"""A picture of a recording: its waveform, and the emotion of each stretch under it."""
+"""Figure of a recording: its waveform, and the emotion of each segment."""
 
 from collections.abc import Sequence
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Speech told apart from other sounds."""
+"""Voice activity detection: speech, or other sounds and silence."""
 
 from collections.abc import Callable
 

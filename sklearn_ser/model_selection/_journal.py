@@ -1,4 +1,4 @@
-"""The candidates a search has finished, kept until it is through, so that it can go on."""
+"""Journal of a search: its finished candidates, so that an interrupted search goes on."""
 
 import json
 import os

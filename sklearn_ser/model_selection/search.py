@@ -1,4 +1,4 @@
-"""Grid search that computes the features of each clip once per setting of the features.
+"""Grid search that extracts features once for each of their settings.
 
 Parameters of loader and features decide what is extracted; those of scaler and classifier do not.
 So candidates are gathered by the first kind: the features of each such setting are extracted once,

@@ -1,4 +1,4 @@
-"""A fitted pipeline as a file: its card, its formats, and whether to trust it."""
+"""Saving and loading of pipelines: cards, file formats, and trust."""
 
 from sklearn_ser.persistence.formats import ModelFile, load_pipeline, read_model, save_pipeline
 

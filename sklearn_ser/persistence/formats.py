@@ -1,4 +1,4 @@
-"""A fitted pipeline as a file, its card beside it, and the question whether to trust a file.
+"""Saving and loading of pipelines as joblib, skops or ONNX files, each with its card.
 
 Loading a joblib file runs code that its maker chose. So a card with a checksum lies beside each
 pipeline, which proves that it arrived whole; and this user's configuration folder keeps the

@@ -1,4 +1,4 @@
-"""A fitted pipeline as an ONNX file: scaler and classifier for any runtime, nothing to trust.
+"""Export of pipelines to ONNX: scaler and classifier as a graph for any runtime.
 
 The graph holds what was learned, from a row of features to probabilities. Loader and features,
 which learn nothing, travel as their parameters in the file's metadata and are built again from this

@@ -1,4 +1,4 @@
-"""Which joblib files this user wrote on this machine, and may be loaded without being asked.
+"""Trust in joblib files: those that this user wrote on this machine.
 
 The list of their checksums lies in the configuration folder. It is as good as a key: whoever can
 write to it can have code run. So it is believed only where nobody else could have written it.

@@ -1,4 +1,4 @@
-"""Where the work runs: on this machine, or on the workers of a Dask cluster."""
+"""Dask clusters: the work of a run on the workers of a scheduler."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

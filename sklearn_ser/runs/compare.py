@@ -1,4 +1,4 @@
-"""What `compare` does: every classifier under every split, on the same clips."""
+"""The command `compare`: every classifier under every split, on the same clips."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""What `evaluate` does: score a saved pipeline on a corpus."""
+"""The command `evaluate`: the scores of a saved pipeline on a corpus."""
 
 import time
 from collections.abc import Mapping

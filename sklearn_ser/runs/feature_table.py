@@ -1,4 +1,4 @@
-"""A corpus as a table of features on disk, for those who go on with tools of their own."""
+"""The command `features`: a corpus as a table of features on disk."""
 
 import shutil
 from collections.abc import Callable

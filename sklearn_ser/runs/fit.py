@@ -1,4 +1,4 @@
-"""What `fit` and `grid-search` do: train, score, and write the folder of a run."""
+"""The commands `fit` and `grid-search`: train, score, and write the folder of a run."""
 
 import time
 from dataclasses import replace

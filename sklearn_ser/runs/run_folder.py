@@ -1,4 +1,4 @@
-"""The folder of a run: hidden while it is written, and there under its name when all is done."""
+"""The folder of a run: hidden while it is written, renamed when it is complete."""
 
 import ast
 import json

@@ -1,4 +1,4 @@
-"""The clips of a run that can be read: an inspection of each, and features in any setting."""
+"""`FeatureStore`: the readable clips of a run, an inspection of each, and their features."""
 
 import hashlib
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Trainers: what is fitted on the training set of a fold, given that and the validation set alone.
+"""Trainers: they are given the training and validation set of a fold, and nothing else.
 
 `fit` and `compare` use a recipe, `grid-search` a search over recipes; all else is the same.
 """

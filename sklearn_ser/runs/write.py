@@ -1,4 +1,4 @@
-"""What a run leaves in its folder: pipeline and card, scores, predictions, figures, report."""
+"""Writing of the folder of a run: pipeline and card, scores, predictions, figures, report."""
 
 import time
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""What the API's responses hold, for its documentation; a test compares them with what is sent."""
+"""Schemas of the API's responses, for its documentation; a test compares them."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""The model that is served, held in memory, and whether its file still is the same."""
+"""The served model, held in memory, and whether its file has changed."""
 
 import asyncio
 import hashlib

@@ -1,4 +1,4 @@
-"""What happens in the processes that decode untrusted audio: one may die, and only it."""
+"""Worker processes, which decode untrusted audio: if one dies, only its request fails."""
 
 import enum
 import io
