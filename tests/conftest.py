@@ -84,6 +84,12 @@ def little_corpus(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
+def clips(little_corpus):
+    """The paths of the little corpus."""
+    return sorted(map(str, little_corpus.rglob("*.wav")))
+
+
+@pytest.fixture(scope="session")
 def spoken(little_corpus, tmp_path_factory):
     """The little corpus with four speakers and eight texts, and labels that nobody can learn."""
     wrong = {"3": {"angry": "sad", "sad": "angry"}, "6": {"neutral": "sad"}}

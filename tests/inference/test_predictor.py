@@ -22,11 +22,6 @@ from tests.conftest import SR, run, voice
 pytestmark = pytest.mark.usefixtures("mine")
 
 
-@pytest.fixture
-def clips(little_corpus):
-    return sorted(map(str, little_corpus.rglob("*.wav")))
-
-
 @pytest.mark.parametrize("clf", ["svm", "logreg", "mlp", "rf"])
 def test_predictions_alone_equal_those_of_a_batch(clf, little_corpus, clips):
     pipe = make_pipeline(clf, random_state=0)

@@ -8,11 +8,6 @@ from sklearn_ser.exceptions import CorpusError, CorpusWarning
 from sklearn_ser.inference import find_sources
 
 
-@pytest.fixture
-def clips(little_corpus):
-    return sorted(map(str, little_corpus.rglob("*.wav")))
-
-
 def test_sources(little_corpus, clips, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert find_sources([str(little_corpus)]) == clips

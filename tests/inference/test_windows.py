@@ -23,7 +23,6 @@ from sklearn_ser.inference.segments import merge, summarize
 from sklearn_ser.inference.stream import EmotionEvent
 from sklearn_ser.inference.timeline import MOST_BUCKETS, Envelope
 from tests.conftest import SR, run, voice
-from tests.inference.test_predict import clips  # noqa: F401  a fixture
 
 SILENT = np.zeros(2 * SR, dtype=np.float32)
 
@@ -93,7 +92,7 @@ def test_blocks_of_files_that_cannot_be_read(tmp_path):
 
 @pytest.mark.parametrize("clf", ["svm", "logreg"])
 @pytest.mark.parametrize(("window", "hop"), [(2, 0.5), (1, 1), (0.7, 0.33), (0.5, 0.8)])
-def test_windows_are_predicted_as_predict_predicts_their_samples(clf, window, hop, clips):  # noqa: F811
+def test_windows_are_predicted_as_predict_predicts_their_samples(clf, window, hop, clips):
     pipe = make_pipeline(clf, "mfcc,chroma")
     pipe.fit(clips, [path.split("/")[-2] for path in clips])
     y = talk()

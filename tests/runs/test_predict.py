@@ -20,11 +20,6 @@ COLUMNS = ["path", "emotion", "confidence", "error", "p_angry", "p_neutral", "p_
 pytestmark = pytest.mark.usefixtures("mine")
 
 
-@pytest.fixture
-def clips(little_corpus):
-    return sorted(map(str, little_corpus.rglob("*.wav")))
-
-
 def test_a_list_on_standard_input(model, clips):
     done = subprocess.run(
         [sys.executable, "-m", "sklearn_ser", "predict", model, "-", "--jsonl"],
