@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from sklearn_ser._files import printable
 from sklearn_ser.exceptions import AudioError
 from sklearn_ser.inference.segments import Segment, SegmentMerger
 from sklearn_ser.inference.stream import EmotionEvent, EmotionStream
@@ -72,7 +73,7 @@ class RecordingReader:
             row: Row = dict.fromkeys(self.columns)
             yield [row | {"path": str(source), "error": error}]
         if self.figure is not None and merged:
-            draw_timeline(envelope, merged, self.figure, Path(str(source)).name)
+            draw_timeline(envelope, merged, self.figure, printable(Path(str(source)).name))
 
     def _events(self, source: Any, envelope: Envelope) -> Iterator[list[EmotionEvent]]:
         for y in self.stream.blocks(source):

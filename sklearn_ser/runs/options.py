@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from sklearn_ser._files import printable
+
 __all__ = ["Progress", "RunOptions", "data_name", "silent"]
 
 Progress = Callable[[str, int, int, str], None]  # stage, steps done, their total, a detail
@@ -47,4 +49,4 @@ def silent(stage: str, done: int, total: int, detail: str) -> None:
 
 def data_name(data: str) -> str:
     """Return what to call the data in names of runs: no path of this machine."""
-    return "+".join(Path(part.strip()).stem or "data" for part in data.split(","))
+    return printable("+".join(Path(name.strip()).stem or "data" for name in data.split(",")))

@@ -180,12 +180,12 @@ ODD = (b"caf\xe9", b"new\nline", b'quo"te', b"-dash", "😀".encode(), b"semi;co
 def odd_names(tmp_path, home):
     """Folders and files with names that file systems allow and few expect."""
     for emotion in (b"angry", b"l\xe4rm"):
-        folder = os.path.join(os.fsencode(tmp_path), b"odd", emotion)
+        folder = os.path.join(os.fsencode(tmp_path), b"od\xe9", emotion)
         os.makedirs(folder)
         for i, name in enumerate(ODD):
             seed = i + 10 * len(emotion)
             soundfile.write(os.path.join(folder, name + b".wav"), voice(0.4, 100 + seed), SR)
-    return tmp_path / "odd"
+    return tmp_path / "od\udce9"
 
 
 def texts(folder):
@@ -218,6 +218,9 @@ def test_odd_names_go_through_every_command(odd_names, tmp_path):
         ok("predict", tmp_path / "run", odd_names, "-o", tmp_path / name, "--resume")
     table = pd.read_parquet(tmp_path / "p.parquet")
     assert {path.rpartition("/")[2] for path in table["path"]} == expected
+    clip = os.path.join(os.fsencode(odd_names), b"angry", ODD[0] + b".wav")
+    figure = ("--window", "0.2", "--figure", tmp_path / "a.png", "--csv", tmp_path / "w.csv")
+    ok("predict", tmp_path / "run", os.fsdecode(clip), *figure)
     # What was written may be read again.
     ok("features", tmp_path / "t.csv", *how, "-o", tmp_path / "again.csv")
     assert (tmp_path / "again.csv").read_bytes() == (tmp_path / "t.csv").read_bytes()

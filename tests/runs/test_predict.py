@@ -177,10 +177,9 @@ def test_csv_on_standard_output(model, clips, tmp_path):
     assert "choose one" in run("predict", model, clips[0], "--csv", "-", "--jsonl", code=2)[1]
 
 
-@pytest.mark.parametrize("how", [("--csv", "-"), ("--jsonl",), ()])
-def test_broken_pipe(model, clips, how):
+def test_broken_pipe(model, clips):
     """As `| head` does: the pipe is closed after the first line."""
-    words = [sys.executable, "-m", "sklearn_ser", "predict", model, *clips * 20, *how]
+    words = [sys.executable, "-m", "sklearn_ser", "predict", model, *clips * 20, "--csv", "-"]
     with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         process.stdout.readline()
         process.stdout.close()
