@@ -10,8 +10,8 @@ from sklearn_ser.inference.segments import Segment
 
 __all__ = ["Envelope", "draw_timeline"]
 
-# A colour for each emotion of the vocabulary, told apart by people who see colours differently, too
-# (Okabe and Ito); lanes with names say the same without colours.
+# A colour for each emotion, also for people who see colours differently (Okabe and Ito), on white and
+# on dark ground; the server's page has the same. Lanes with names say the same without colours.
 COLOURS = {
     "angry": "#D55E00",
     "boredom": "#999999",
@@ -19,11 +19,11 @@ COLOURS = {
     "disgust": "#009E73",
     "fear": "#CC79A7",
     "happy": "#E69F00",
-    "neutral": "#5F6B7A",
-    "sad": "#0072B2",
+    "neutral": "#7A8796",
+    "sad": "#3B8FD4",
     "surprise": "#B8A900",
 }
-OTHER = "#444444"
+OTHER = "#888888"
 
 MOST_BUCKETS = 8192
 

@@ -4,7 +4,7 @@ const WINDOW = 2, HOP = 0.5; // seconds
 const ONE_CLIP = 3; // seconds: a file up to this length is predicted as one clip
 const COLOURS = {
   angry: "#D55E00", boredom: "#999999", calm: "#56B4E9", disgust: "#009E73", fear: "#CC79A7",
-  happy: "#E69F00", neutral: "#7a8796", sad: "#3b8fd4", surprise: "#B8A900",
+  happy: "#E69F00", neutral: "#7A8796", sad: "#3B8FD4", surprise: "#B8A900",
 };
 const SILENCE = "silence"; // the server's label of what holds no speech
 const NO_SPEECH = "No speech";
