@@ -10,8 +10,8 @@ from sklearn_ser.inference.segments import Segment
 
 __all__ = ["Envelope", "draw_timeline"]
 
-# A colour for each emotion, also for people who see colours differently (Okabe and Ito), on white and
-# on dark ground; the server's page has the same. Lanes with names say the same without colours.
+# A colour for each emotion, also for people who see colours differently (Okabe and Ito), on white
+# and on dark ground, as on the page of the server. Lanes with names say the same without colours.
 COLOURS = {
     "angry": "#D55E00",
     "boredom": "#999999",
