@@ -109,7 +109,8 @@ def as_text(name: object) -> str:
     >>> print(as_text("caf\udce9.wav"))
     caf\xe9.wav
     """
-    return re.sub("[\ud800-\udfff]", _write_out, str(name))
+    text = str(name)
+    return text if text.isascii() else re.sub("[\ud800-\udfff]", _write_out, text)
 
 
 def _write_out(match: re.Match[str]) -> str:

@@ -208,9 +208,16 @@ def _locate(cell: str, folder: Path) -> str:
     """Return what a path in a cell means: as it stands, with Windows' separators, or unescaped."""
     if is_url(cell):
         return cell
-    spellings = [cell, cell.replace("\\", "/"), _unescape(cell)]
-    places = [str(absolute(folder / os.path.expanduser(spelling))) for spelling in spellings]
-    return next((place for place in places if os.path.isfile(place)), places[0])
+    place = _place(cell, folder)
+    others = {cell.replace("\\", "/"), _unescape(cell)} - {cell} if "\\" in cell else set()
+    if others and not os.path.isfile(place):
+        places = sorted(_place(other, folder) for other in others)
+        return next((other for other in places if os.path.isfile(other)), place)
+    return place
+
+
+def _place(path: str, folder: Path) -> str:
+    return str(absolute(folder / os.path.expanduser(path)))
 
 
 def _unescape(cell: str) -> str:

@@ -9,7 +9,7 @@ import pandas as pd
 from sklearn.pipeline import Pipeline
 
 from sklearn_ser._files import as_text, check_writable, write_atomically
-from sklearn_ser.exceptions import OptionError, OutputError
+from sklearn_ser.exceptions import OptionError, OutputError, UnfinishedError
 from sklearn_ser.pipelines import drop_failures, extract_features
 
 __all__ = ["write_feature_table"]
@@ -60,6 +60,8 @@ def write_feature_table(
         raise OptionError(f"`out={out}`: give a file that ends in .parquet or .csv.")
     check_writable(out)
     features = pipeline.named_steps["features"]
+    if len(features.feature_shape()) > 1:
+        raise OptionError("Sequences of frames have no table form: choose other `features`.")
     partial = out.with_name(f".{out.name}.partial")
     if features.cache_dir is None:
         features.set_params(cache_dir=partial)
@@ -67,8 +69,6 @@ def write_feature_table(
         out.parent.mkdir(parents=True, exist_ok=True)
         matrix, _, failures = extract_features(pipeline, table["path"].tolist(), on_batch)
         table, skipped = drop_failures(table, failures, on_error)
-        if matrix.ndim != 2:
-            raise OptionError("Sequences of frames have no table form: choose other features.")
         columns = [name for name in ("path", "emotion", "speaker") if name in table]
         rows = pd.concat(
             [
@@ -79,6 +79,10 @@ def write_feature_table(
         )
         write = rows.to_parquet if out.suffix == ".parquet" else rows.to_csv
         write_atomically(out, lambda path: write(path, index=False))
+    except KeyboardInterrupt as error:
+        raise UnfinishedError(
+            "Stopped. The same command goes on where it was: the features so far are kept."
+        ) from error
     except OSError as error:
         if isinstance(error, OutputError):
             raise
