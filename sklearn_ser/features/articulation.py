@@ -1,7 +1,7 @@
 """Features of articulation: formants, and the regularity of the voice's cycles."""
 
 import numpy as np
-from scipy import fft, signal
+from scipy import fft
 
 from sklearn_ser._sklearn import between
 from sklearn_ser.exceptions import OptionError
@@ -17,6 +17,12 @@ from sklearn_ser.features.transformers import (
 __all__ = ["Formants", "Perturbation"]
 
 _PREEMPHASIS = 0.97
+# As in Praat's To Pitch, To PointProcess (cc), Get jitter and Get shimmer.
+_VOICED = 0.45  # strength of the periodicity of a voiced frame
+_SILENT = 0.03  # share of the clip's peak
+_LIKE, _LIKE_OUTSIDE = 0.3, 0.7  # correlation of a cycle with the one before
+_PERIOD_LEAP, _LEVEL_LEAP = 1.3, 1.6
+
 _MARGIN = 50  # Hz from both ends where a root is no formant
 
 
@@ -156,10 +162,10 @@ class Perturbation(ClipTransformer):
     """How regular the cycles of the voice are: jitter and shimmer.
 
     The mean difference between successive periods as a share of the mean period, and between the
-    peaks of successive cycles in dB [1]_. Cycles are marked where the waveform, low-passed, peaks
-    near the period that the pitch tracker found, so these are approximations to what a
-    phonetician's program finds on a sustained vowel; on running speech they follow its ranking
-    loosely (docs/features.md has the correlations), and they are no part of the set functionals.
+    levels of successive cycles in dB [1]_. Cycles are marked as Praat does [2]_: from the strongest
+    peak of a voiced stretch on, each mark is where the waveform is most like it was one cycle
+    before (docs/features.md has the correlations with Praat's values). No part of the set
+    functionals, whose scores it does not raise.
 
     Parameters
     ----------
@@ -172,6 +178,8 @@ class Perturbation(ClipTransformer):
     ----------
     .. [1] Teixeira, J.P., Oliveira, C., Lopes, C. "Vocal acoustic analysis: jitter, shimmer and HNR
        parameters", Procedia Technology 9, 2013.
+    .. [2] Boersma, P. "Accurate short-term analysis of the fundamental frequency and the
+       harmonics-to-noise ratio of a sampled sound", IFA Proceedings 17, 1993.
 
     Examples
     --------
@@ -197,10 +205,10 @@ class Perturbation(ClipTransformer):
     def compute(self, spectra: Spectra) -> np.ndarray:
         """Return jitter and shimmer of some clips, of shape (n_clips, 2), float32."""
         found = _pitch.track(spectra, self.hop_length)
-        contours = spectra.split(found.semitones, self.stft())
+        contours = spectra.split(np.column_stack([found.semitones, found.strength]), self.stft())
         rows = [
-            _perturbation(y, semitones, self.sr, self.hop_length)
-            for y, semitones in zip(spectra.clips, contours, strict=True)
+            _perturbation(y.astype(np.float64), contour, self.sr, self.hop_length)
+            for y, contour in zip(spectra.clips, contours, strict=True)
         ]
         return np.array(rows, dtype=np.float32)
 
@@ -210,60 +218,116 @@ class Perturbation(ClipTransformer):
 
 
 def _perturbation(
-    y: np.ndarray, semitones: np.ndarray, sr: int, hop_length: int
+    y: np.ndarray, contour: np.ndarray, sr: int, hop_length: int
 ) -> tuple[float, float]:
-    period_steps, periods, peak_steps = [], [], []
-    kernel = signal.get_window("hann", 2 * int(0.0008 * sr) + 1, fftbins=False)
-    smooth = np.convolve(y, kernel / kernel.sum(), "same") if len(y) > len(kernel) else y
-    for start, end in zip(*_pitch.runs(~np.isnan(semitones)), strict=True):
-        first, last = start * hop_length, min((end - 1) * hop_length, len(y))
-        pitch = _pitch.REFERENCE * 2 ** (semitones[start:end] / 12)
-        hz = np.interp(np.arange(first, last), np.arange(start, end) * hop_length, pitch)
-        marks, peaks = _marks(smooth[first:last], hz / sr)
-        if len(marks) < 3:
-            continue
-        lengths = np.diff(marks)
-        expected = 1 / np.interp(marks[:-1], np.arange(len(hz)), hz / sr)
-        usual = np.abs(lengths / expected - 1) < 0.25  # neither a leap nor a missed cycle
-        pairs = usual[1:] & usual[:-1]
-        period_steps.append(np.abs(np.diff(lengths))[pairs])
-        periods.append(lengths[1:][pairs])
-        peak_steps.append(np.abs(20 * np.diff(np.log10(np.maximum(peaks, 1e-9))))[:-1][pairs])
-    if not periods or not len(np.concatenate(periods)):
+    """Return jitter and shimmer of a clip; 0 where it has no cycles to compare."""
+    peak = np.abs(y).max()
+    marks = []
+    for start, end in zip(*_pitch.runs(_steady(y, contour, sr, hop_length, peak)), strict=True):
+        first = max(start * hop_length - hop_length // 2, 0)
+        last = min((end - 1) * hop_length + hop_length // 2, len(y))
+        hz = _pitch.REFERENCE * 2 ** (contour[start:end, 0] / 12)
+        places = np.arange(start, end) * hop_length
+        marks += _mark_cycles(
+            y, first, last, sr / np.interp(np.arange(first, last), places, hz), peak
+        )
+    times = np.unique(marks)
+    periods = np.diff(times)
+    # As in Praat: periods up to 20 ms, neither a missed cycle nor a pause between them.
+    usual = periods <= 0.02 * sr
+    leap = np.abs(np.diff(np.log(periods)))
+    pairs = np.flatnonzero(usual[1:] & usual[:-1] & (leap <= np.log(_PERIOD_LEAP)))
+    if not len(pairs):
         return 0.0, 0.0
-    jitter = np.concatenate(period_steps).mean() / np.concatenate(periods).mean()
-    return float(jitter), float(np.concatenate(peak_steps).mean())
+    compared = periods[np.union1d(pairs, pairs + 1)]
+    jitter = np.abs(periods[pairs + 1] - periods[pairs]).mean() / compared.mean()
+    levels = np.full(len(times), np.nan)
+    for i in pairs:
+        levels[i + 1] = _level(y, times[i + 1], 0.2 * periods[i], 0.2 * periods[i + 1])
+    steps = np.abs(np.diff(levels))
+    steps = steps[usual & (steps <= 20 * np.log10(_LEVEL_LEAP))]
+    return float(jitter), float(steps.mean()) if len(steps) else 0.0
 
 
-def _marks(y: np.ndarray, cycles: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return where each cycle peaks, between samples by a parabola, and how high.
+def _steady(
+    y: np.ndarray, contour: np.ndarray, sr: int, hop_length: int, peak: float
+) -> np.ndarray:
+    """Return which frames are voiced for Praat: where soft ones must be the more periodic."""
+    reach = sr // 100
+    places = np.arange(len(contour)) * hop_length
+    loud = np.array([np.abs(y[max(p - reach, 0) : p + reach]).max(initial=0) for p in places])
+    softness = np.maximum(0, 2 - loud / max(peak, 1e-9) * (1 + _VOICED) / _SILENT)
+    return ~np.isnan(contour[:, 0]) & (contour[:, 1] > _VOICED + softness)
+
+
+def _mark_cycles(
+    y: np.ndarray, first: int, last: int, periods: np.ndarray, peak: float
+) -> list[float]:
+    """Return where the cycles of a voiced stretch are, in samples.
 
     Parameters
     ----------
     y : ndarray of shape (n_times,)
-        A voiced stretch.
-    cycles : ndarray of shape (n_times,)
-        Cycles a sample.
+        The clip.
+    first, last : int
+        Where the stretch begins and ends.
+    periods : ndarray of shape (last - first,)
+        The length of a cycle at each sample of the stretch, in samples.
+    peak : float
+        The greatest magnitude of the clip.
     """
-    if len(y) < 3 * 16:
-        return np.empty(0), np.empty(0)
-    if -y.min() > y.max():
-        y = -y
-    phase = np.cumsum(cycles)
-    # Turned so that the peaks lie in the middle of a cycle, far from where cycles are cut.
-    centre = np.angle(np.sum(np.maximum(y, 0) ** 4 * np.exp(2j * np.pi * phase))) / (2 * np.pi)
-    cuts = np.flatnonzero(np.diff(np.floor(phase - centre + 0.5)) > 0) + 1
-    if len(cuts) < 4:
-        return np.empty(0), np.empty(0)
-    peaks = np.maximum.reduceat(y, cuts)[:-1]
-    inside = y[cuts[0] : cuts[-1]]
-    hits = np.flatnonzero(inside == np.repeat(peaks, np.diff(cuts))) + cuts[0]
-    # The first sample of each cycle that reaches its peak.
-    places = hits[np.searchsorted(hits, cuts[:-1])]
-    places = np.clip(places, 1, len(y) - 2)
-    below, here, above = (y[places + k].astype(float) for k in (-1, 0, 1))
-    curvature = below + above - 2 * here
-    shift = np.divide(
-        below - above, 2 * curvature, out=np.zeros_like(here), where=curvature < -1e-12
-    )
-    return places + np.clip(shift, -0.5, 0.5), peaks
+    if last - first < 3:
+        return []
+    middle = (first + last) // 2
+    reach = int(periods[middle - first] / 2) + 1
+    here = np.abs(y[max(middle - reach, 0) : middle + reach])
+    begin = float(max(middle - reach, 0) + here.argmax())
+    marks = [begin]
+    for direction in (-1, 1):
+        place = marked = begin
+        while first <= place < last:
+            period = periods[int(place) - first]
+            found = _next_cycle(y, place, period, direction)
+            if found is None:
+                break
+            place, likeness, height = found
+            outside = not first <= place < last
+            alike = likeness > (_LIKE_OUTSIDE if outside else _LIKE)
+            if alike and height > 0.01 * peak and abs(place - marked) > 0.8 * period:
+                marks.append(place)
+                marked = place
+    return marks
+
+
+def _next_cycle(
+    y: np.ndarray, place: float, period: float, direction: int
+) -> tuple[float, float, float] | None:
+    """Return where the waveform is most like around `place`, how much, and its peak there."""
+    n = round(period)
+    centre = round(place)
+    start = centre - n // 2
+    steps = sorted((direction * int(0.8 * period), direction * int(np.ceil(1.25 * period))))
+    low, high = max(start + steps[0], 0), min(start + steps[1], len(y) - n)
+    if start < 0 or start + n > len(y) or high - low < 2:
+        return None
+    cycle, region = y[start : start + n], y[low : high + n]
+    energy = np.concatenate([[0.0], np.cumsum(region * region)])
+    norms = np.sqrt(np.maximum((energy[n:] - energy[:-n]) * (cycle @ cycle), 1e-20))
+    likeness = np.correlate(region, cycle, "valid") / norms
+    k = int(likeness.argmax())
+    shift = 0.0
+    if 0 < k < len(likeness) - 1:
+        below, here, above = likeness[k - 1 : k + 2]
+        curvature = below + above - 2 * here
+        shift = (below - above) / (2 * curvature) if curvature < 0 else 0.0
+    moved = low + k + shift - start
+    return place + moved, float(likeness[k]), float(np.abs(region[k : k + n]).max())
+
+
+def _level(y: np.ndarray, place: float, left: float, right: float) -> float:
+    """Return the level around a mark in dB, under a window as wide on each side as is said."""
+    first, last = max(int(np.ceil(place - left)), 0), min(int(place + right), len(y) - 1)
+    away = np.arange(first, last + 1) - place
+    window = 1 + np.cos(np.pi * np.where(away < 0, -away / left, away / right))
+    power = np.sum((window * y[first : last + 1]) ** 2) / max(np.sum(window**2), 1e-9)
+    return float(10 * np.log10(max(power, 1e-20)))
