@@ -69,7 +69,7 @@ def serve(
     ] = "wav,flac,ogg,opus,mp3,aiff",
     worker_megabytes: Annotated[
         int, typer.Option(help="Memory a worker may take beyond its model, in MB.", min=100)
-    ] = 2000,
+    ] = 1000,
     abstain_below: AbstainOption = 0.0,
     trust: TrustOption = False,
 ) -> None:

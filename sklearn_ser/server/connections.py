@@ -6,10 +6,12 @@ sends a whole request, one that takes nothing of its answer, and one too many.
 
 import asyncio
 import contextlib
+import functools
 import logging
+import socket
 import time
 from collections import Counter
-from typing import Any
+from typing import Any, cast
 
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
@@ -17,12 +19,14 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 
 from sklearn_ser.server.guard import client_of, security_headers
 from sklearn_ser.server.limits import Limits
+from sklearn_ser.server.server_log import log_settings
 
 __all__ = ["Connections", "make_server"]
 
 logger = logging.getLogger(__name__)
 
 SWEEP_SECONDS = 1.0
+SEND_BUFFER = 1 << 16  # bytes of a WebSocket
 MOST_UNREAD = 1 << 20  # bytes of answers and pongs that wait for a client to read them
 REFUSAL = (
     b"HTTP/1.1 503 Service Unavailable\r\nconnection: close\r\nretry-after: 1\r\n"
@@ -63,7 +67,7 @@ class Connections:
         self.open: dict[asyncio.Transport, Connection] = {}
         self.of_client: Counter[str] = Counter()
 
-    def add(self, transport: asyncio.Transport) -> bool:
+    def add(self, transport: asyncio.Transport) -> Connection | None:
         """Take a connection in, or refuse it; one that only waits makes room for it."""
         new = Connection(transport)
         if self.of_client[new.client] < self.limits.connections_per_client:
@@ -72,11 +76,11 @@ class Connections:
             if len(self.open) < self.most:
                 self.open[transport] = new
                 self.of_client[new.client] += 1
-                return True
+                return new
         logger.warning("Connections are refused: too many are open, or too many of one address")
         transport.write(REFUSAL)
         transport.close()
-        return False
+        return None
 
     def remove(self, transport: asyncio.Transport) -> None:
         """Forget a connection that is closed."""
@@ -118,88 +122,94 @@ def _files_for_connections() -> int:
     return max(16, (files - 100) // 2) if files != resource.RLIM_INFINITY else 1 << 20
 
 
-class _Counted:
+class _Bounded(asyncio.Protocol):
     """What both protocols below note of their connection."""
 
     transport: asyncio.Transport
-    connections_open: Connections
-    _noted: Connection | None = None
+    all_open: Connections
+    noted: Connection | None = None
 
     def pause_writing(self) -> None:
-        if self._noted is not None:
-            self._noted.stalled = time.monotonic()
-        super().pause_writing()  # type: ignore[misc]
+        if self.noted is not None:
+            self.noted.stalled = time.monotonic()
+        super().pause_writing()
 
     def resume_writing(self) -> None:
-        if self._noted is not None:
-            self._noted.stalled = None
-        super().resume_writing()  # type: ignore[misc]
+        if self.noted is not None:
+            self.noted.stalled = None
+        super().resume_writing()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        if self._noted is None:
-            return
-        self.connections_open.remove(self._noted.transport)
-        super().connection_lost(exc)  # type: ignore[misc]
+        if self.noted is not None:
+            self.all_open.remove(self.noted.transport)
+            super().connection_lost(exc)
 
 
-def make_protocols(connections: Connections) -> tuple[type[asyncio.Protocol], ...]:
-    """Return the protocols of HTTP and of WebSockets that count into `connections`."""
+class _Http(_Bounded, H11Protocol):
+    """HTTP on a connection that was taken in."""
 
-    class Http(_Counted, H11Protocol):
-        connections_open = connections
+    def __init__(self, all_open: Connections, **options: Any):
+        super().__init__(**options)
+        self.all_open = all_open
 
-        def connection_made(self, transport: Any) -> None:
-            if connections.add(transport):
-                self._noted = connections.open[transport]
-                super().connection_made(transport)
-
-        def data_received(self, data: bytes) -> None:
-            if self._noted is None:
-                return
-            if self._idle() and self._noted.waiting is None:
-                self._noted.waiting = time.monotonic()
-            super().data_received(data)
-            if not self._idle():
-                self._noted.waiting = None
-
-        def on_response_complete(self) -> None:
-            super().on_response_complete()
-            if self._noted is not None and self._idle():
-                self._noted.waiting = time.monotonic()
-
-        def _idle(self) -> bool:
-            return self.cycle is None or self.cycle.response_complete
-
-        def send_400_response(self, msg: str) -> None:
-            body = b'{"detail": "This is not a request as HTTP has it."}'
-            headers = [(b"content-type", b"application/json"), (b"connection", b"close")]
-            headers += [(b"content-length", b"%d" % len(body)), *security_headers()]
-            lines = b"".join(b"%s: %s\r\n" % header for header in headers)
-            if self._idle() or not self.cycle.response_started:
-                self.transport.write(b"HTTP/1.1 400 Bad Request\r\n" + lines + b"\r\n" + body)
-            if self.cycle is not None:
-                self.cycle.disconnected = True
-            self.transport.close()
-
-    class WebSocket(_Counted, WebSocketsSansIOProtocol):
-        connections_open = connections
-
-        def connection_made(self, transport: Any) -> None:
-            self._noted = connections.open.get(transport)
-            if self._noted is not None:
-                self._noted.waiting = None
+    def connection_made(self, transport: Any) -> None:
+        self.noted = self.all_open.add(transport)
+        if self.noted is not None:
             super().connection_made(transport)
 
-        def data_received(self, data: bytes) -> None:
-            super().data_received(data)
-            if self.transport.get_write_buffer_size() > MOST_UNREAD:  # pings, and nothing is read
-                self.transport.abort()
+    def data_received(self, data: bytes) -> None:
+        if self.noted is None:
+            return
+        if self._idle() and self.noted.waiting is None:
+            self.noted.waiting = time.monotonic()
+        super().data_received(data)
+        if not self._idle():
+            self.noted.waiting = None
 
-        def keepalive_timeout(self) -> None:
-            super().keepalive_timeout()
-            self.transport.abort()  # it reads nothing, so it will not read a farewell either
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        if self.noted is not None and self._idle():
+            self.noted.waiting = time.monotonic()
 
-    return Http, WebSocket
+    def _idle(self) -> bool:
+        return self.cycle is None or self.cycle.response_complete
+
+    def send_400_response(self, msg: str) -> None:
+        body = b'{"detail": "This is not a request as HTTP has it."}'
+        headers = [(b"content-type", b"application/json"), (b"connection", b"close")]
+        headers += [(b"content-length", b"%d" % len(body)), *security_headers()]
+        lines = b"".join(b"%s: %s\r\n" % header for header in headers)
+        if self._idle() or not self.cycle.response_started:
+            self.transport.write(b"HTTP/1.1 400 Bad Request\r\n" + lines + b"\r\n" + body)
+        if self.cycle is not None:
+            self.cycle.disconnected = True
+        self.transport.close()
+
+
+class _WebSocket(_Bounded, WebSocketsSansIOProtocol):
+    """A WebSocket, to which a connection of HTTP was raised."""
+
+    def __init__(self, all_open: Connections, **options: Any):
+        super().__init__(**options)
+        self.all_open = all_open
+
+    def connection_made(self, transport: Any) -> None:
+        self.noted = self.all_open.open[transport]
+        self.noted.waiting = None
+        # Or the system takes in megabytes of events for a client that reads none.
+        transport.get_extra_info("socket").setsockopt(
+            socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER
+        )
+        super().connection_made(transport)
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if self.transport.get_write_buffer_size() > MOST_UNREAD:  # pings, and nothing is read
+            self.transport.abort()
+
+    def keepalive_timeout(self) -> None:
+        super().keepalive_timeout()
+        self.transport.abort()  # it reads nothing, so it will not read a farewell either
 
 
 class _Server(uvicorn.Server):
@@ -243,12 +253,11 @@ def make_server(app, limits: Limits, *, on_started) -> uvicorn.Server:
         Called with the port once requests are answered.
     """
     connections = Connections(limits)
-    http, web_socket = make_protocols(connections)
     config = uvicorn.Config(
         app,
         loop="asyncio",
-        http=http,
-        ws=web_socket,
+        http=cast(type, functools.partial(_Http, connections)),
+        ws=cast(type, functools.partial(_WebSocket, connections)),
         ws_max_size=1 << 20,
         # A stream that is ahead of the clock is not read from meanwhile, its pongs neither.
         ws_ping_timeout=limits.ahead_seconds + 10,
@@ -262,60 +271,3 @@ def make_server(app, limits: Limits, *, on_started) -> uvicorn.Server:
         timeout_graceful_shutdown=int(limits.stop_seconds) + 2,
     )
     return _Server(config, connections, on_started, app.state.stop)
-
-
-def log_settings() -> dict[str, Any]:
-    """Return how the server's log is written: warnings and errors, each kind once a minute."""
-    return {
-        "version": 1,
-        "disable_existing_loggers": False,
-        "formatters": {
-            "line": {"()": LogLine, "format": "%(asctime)s %(levelname)s %(message)s"},
-        },
-        "filters": {"seldom": {"()": OnceAMinute}},
-        "handlers": {
-            "stderr": {
-                "class": "logging.StreamHandler",
-                "formatter": "line",
-                "filters": ["seldom"],
-            }
-        },
-        "loggers": {
-            name: {"handlers": ["stderr"], "level": "WARNING", "propagate": False}
-            for name in ("uvicorn", "sklearn_ser.server")
-        },
-    }
-
-
-class LogLine(logging.Formatter):
-    """Writes a message so that nothing in it looks like another, or reaches a terminal."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        """Return the lines of a message: all but the first are indented."""
-        text = super().format(record).replace("\n", "\n    ")
-        return "".join(c if c in "\n\t" or c.isprintable() else f"\\x{ord(c):02x}" for c in text)
-
-
-class OnceAMinute(logging.Filter):
-    """Lets each kind of message through once a minute: clients must not be able to fill a disk."""
-
-    def __init__(self, seconds: float = 60.0):
-        super().__init__()
-        self.seconds = seconds
-        self.last: dict[Any, tuple[float, int]] = {}
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        """Say whether to write a message, and in it how many like it were left out."""
-        kind = (record.name, record.msg, record.exc_info[0] if record.exc_info else None)
-        now = time.monotonic()
-        at, left_out = self.last.get(kind, (-self.seconds, 0))
-        if now - at < self.seconds:
-            self.last[kind] = (at, left_out + 1)
-            return False
-        if len(self.last) > 1000:
-            self.last.clear()
-        self.last[kind] = (now, 0)
-        if left_out:
-            record.msg = f"{record.getMessage()} ({left_out} more in the last minutes)"
-            record.args = ()
-        return True

@@ -59,7 +59,7 @@ class Limits:
     formats: tuple[str, ...] | None = SERVED_FORMATS
     time_limit: float = 30.0
     workers: int = field(default_factory=lambda: min(4, os.cpu_count() or 1))
-    worker_memory: int = 2_000_000_000
+    worker_memory: int = 1_000_000_000
     queue: int = 64
     per_client: int = 8
     streams: int = 16

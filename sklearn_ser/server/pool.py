@@ -237,7 +237,7 @@ class WorkerPool:
         if self._closing:
             raise BusyError("The server is stopping.")
         while self._idle:
-            if not (idle := self._idle.popleft()).gone:
+            if not (idle := self._idle.pop()).gone:  # its memory is in the caches still
                 return idle
         turn = asyncio.get_running_loop().create_future()
         self._waiting.append(turn)

@@ -5,6 +5,7 @@ import inspect
 import io
 import itertools
 import json
+import logging
 import os
 import shutil
 import signal
@@ -31,6 +32,7 @@ connect = pytest.importorskip("websockets.sync.client").connect
 
 from sklearn_ser.server import Limits  # noqa: E402
 from sklearn_ser.server.guard import Gate, allowed_origin, host_name, same_token  # noqa: E402
+from sklearn_ser.server.server_log import LogLine, OnceAMinute  # noqa: E402
 from sklearn_ser.server.websocket import check_windows  # noqa: E402
 
 pytestmark = pytest.mark.usefixtures("mine")
@@ -828,6 +830,21 @@ def test_the_gate_counts():
     for client in "abb":
         gate.leave(client)
     assert not gate.inside
+
+
+def test_the_log_cannot_be_flooded_or_forged():
+    record = lambda text: logging.LogRecord("x", logging.ERROR, "", 1, text, (), None)  # noqa: E731
+    seldom = OnceAMinute(seconds=1e9)
+    assert [seldom.filter(record("a")) for _ in range(5)] == [True, False, False, False, False]
+    assert seldom.filter(record("b"))
+    often = OnceAMinute(seconds=0)
+    often.last[("x", "a", None)] = (0.0, 4)
+    again = record("a")
+    assert often.filter(again)
+    assert again.getMessage() == "a (4 more like it before)"
+    assert LogLine("%(message)s").format(record("a\n2026 \x1b]52;\x9bq")) == (
+        "a\n    2026 \\x1b]52;\\x9bq"
+    )
 
 
 def test_little_helpers():
