@@ -49,8 +49,8 @@ class Checkpoint:
 
     def save(self, state: TrainingState) -> None:
         """Write the state beside the last one, then in its place."""
-        told = json.dumps({"identity": self.identity, "rows": state.rows})
-        arrays: dict[str, Any] = {"told": np.array(told)}
+        about = json.dumps({"identity": self.identity, "rows": state.rows})
+        arrays: dict[str, Any] = {"about": np.array(about)}
         arrays |= {f"variable_{i}": value for i, value in enumerate(state.variables)}
         arrays |= {f"best_{i}": value for i, value in enumerate(state.best)}
         ready = self.path.with_name(f".{self.path.name}.ready")
@@ -70,8 +70,8 @@ class Checkpoint:
             return None
         try:
             with open(self.path, "rb") as file, np.load(file, allow_pickle=False) as arrays:
-                told = json.loads(str(arrays["told"]))
-                parts = {
+                about = json.loads(str(arrays["about"]))
+                saved = {
                     kind: [arrays[f"{kind}_{i}"] for i in range(_count(arrays.files, kind))]
                     for kind in ("variable", "best")
                 }
@@ -80,12 +80,12 @@ class Checkpoint:
                 f"{self.path} is not a checkpoint that can be read ({error}): remove it to start "
                 "the fit anew."
             ) from error
-        if told["identity"] != self.identity:
+        if about["identity"] != self.identity:
             raise OptionError(
                 f"{self.path} belongs to a fit with other data or parameters: remove it to start "
                 "anew, or give those of the first fit."
             )
-        return TrainingState(told["rows"], parts["variable"], parts["best"])
+        return TrainingState(about["rows"], saved["variable"], saved["best"])
 
 
 def _count(names: list[str], kind: str) -> int:

@@ -10,7 +10,7 @@ __all__ = ["hold_out"]
 def hold_out(
     y: ArrayLike, fraction: float, *, groups: ArrayLike | None = None, random_state=None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Divide clips in those kept and those set aside.
+    """Split clips into those kept and those set aside.
 
     Parameters
     ----------
@@ -19,7 +19,7 @@ def hold_out(
     fraction : float
         Share of the clips, or of the groups, to set aside; 0 sets none aside.
     groups : array-like of shape (n_clips,), default=None
-        Speakers or texts that must not be divided; with fewer than two it counts as `None`.
+        Speakers or texts that must not be on both sides; with fewer than two it counts as `None`.
     random_state : int, RandomState or None, default=None
 
     Returns
@@ -41,7 +41,7 @@ def hold_out(
     if groups is not None and len(np.unique(groups)) >= 2:
         splitter = GroupShuffleSplit(1, test_size=fraction, random_state=random_state)
         try:
-            divided = next(splitter.split(y, y, groups))
+            split = next(splitter.split(y, y, groups))
         except ValueError:  # so large a share of so few groups leaves none
             return np.arange(0), np.arange(n_clips)
     else:
@@ -52,6 +52,6 @@ def hold_out(
         # A class of one clip cannot be on both sides.
         kind = StratifiedShuffleSplit if counts.min() >= 2 else ShuffleSplit
         splitter = kind(1, test_size=n_aside, random_state=random_state)
-        divided = next(splitter.split(y, y))
-    kept, aside = (np.sort(part) for part in divided)
+        split = next(splitter.split(y, y))
+    kept, aside = (np.sort(rows) for rows in split)
     return kept, aside

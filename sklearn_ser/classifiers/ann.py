@@ -10,7 +10,7 @@ class ANNClassifier(NetworkClassifier):
     """A fully connected network: Dense 100, Dense 200 + Dropout, Dense 100 + Dropout, softmax.
 
     Trained with Adam on the categorical cross-entropy; the epoch that does best on a validation
-    part carved from the training data is the one kept.
+    set, a share of the training data, is the one kept.
 
     Parameters
     ----------
@@ -24,7 +24,7 @@ class ANNClassifier(NetworkClassifier):
         Step size of Adam.
     ema_momentum : float or None, default=None
         Momentum of a running average of the weights over the steps [1]_, which is what is scored,
-        kept and asked in place of the weights themselves; `None` keeps these. It is lowered where
+        kept and used in place of the weights themselves; `None` keeps these. It is lowered where
         the average would reach back more than two epochs.
     batch_size : int, default=32
         Clips in a step.
@@ -116,5 +116,4 @@ class ANNClassifier(NetworkClassifier):
             stack.add("Dense", int(units), activation=self.activation)
             if i:
                 stack.add("Dropout", self.dropout)
-        stack.add("Dense", n_classes, activation="softmax", name="emotions")
-        return stack.model("ann")
+        return stack.finish(n_classes, "ann")

@@ -34,7 +34,7 @@ class CNNClassifier(SequenceNetworkClassifier):
         Step size of Adam.
     ema_momentum : float or None, default=None
         Momentum of a running average of the weights over the steps [1]_, which is what is scored,
-        kept and asked in place of the weights themselves; `None` keeps these. It is lowered where
+        kept and used in place of the weights themselves; `None` keeps these. It is lowered where
         the average would reach back more than two epochs.
     batch_size : int, default=32
         Clips in a step.
@@ -143,13 +143,7 @@ class CNNClassifier(SequenceNetworkClassifier):
         check_sizes(filters=self.filters, dense_units=self.dense_units)
         stack = Stack(keras, seed)
         stack.add("Input", input_shape)
-        for filters in self.filters:
-            stack.add("Conv1D", int(filters), self.kernel_size, padding="same", activation="relu")
-            stack.add("MaxPooling1D", self.pool_size, padding="same")
-            stack.add("Dropout", self.dropout)
+        stack.add_convolutions(self.filters, self.kernel_size, self.pool_size, self.dropout)
         stack.add("Flatten")
-        for units in self.dense_units:
-            stack.add("Dense", int(units), activation="relu")
-            stack.add("Dropout", self.dropout)
-        stack.add("Dense", n_classes, activation="softmax", name="emotions")
-        return stack.model("cnn")
+        stack.add_dense(self.dense_units, self.dropout)
+        return stack.finish(n_classes, "cnn")

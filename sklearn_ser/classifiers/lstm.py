@@ -26,7 +26,7 @@ class LSTMClassifier(SequenceNetworkClassifier):
         Step size of Adam.
     ema_momentum : float or None, default=0.99
         Momentum of a running average of the weights over the steps [1]_, which is what is scored,
-        kept and asked in place of the weights themselves; `None` keeps these. It is lowered where
+        kept and used in place of the weights themselves; `None` keeps these. It is lowered where
         the average would reach back more than two epochs.
     batch_size : int, default=32
         Clips in a step.
@@ -115,8 +115,5 @@ class LSTMClassifier(SequenceNetworkClassifier):
         stack.add("Input", input_shape)
         stack.add("LSTM", int(self.units))
         stack.add("Dropout", self.dropout)
-        for units in self.dense_units:
-            stack.add("Dense", int(units), activation="relu")
-            stack.add("Dropout", self.dropout)
-        stack.add("Dense", n_classes, activation="softmax", name="emotions")
-        return stack.model("lstm")
+        stack.add_dense(self.dense_units, self.dropout)
+        return stack.finish(n_classes, "lstm")

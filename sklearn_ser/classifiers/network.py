@@ -3,7 +3,7 @@
 import math
 import os
 from abc import abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from numbers import Integral
 from typing import Any
 
@@ -25,13 +25,13 @@ from sklearn_ser._sklearn import (
 from sklearn_ser.classifiers._checkpoint import Checkpoint, identify
 from sklearn_ser.classifiers._holdout import hold_out
 from sklearn_ser.classifiers._keras import ignore_deprecations, load_keras
-from sklearn_ser.classifiers._training import Clips, Plan, train
+from sklearn_ser.classifiers._training import EncodedSet, TrainingOptions, train
 from sklearn_ser.classifiers.probabilities import MostProbableMixin
 from sklearn_ser.exceptions import ModelError
 
 __all__ = ["NetworkClassifier", "SequenceNetworkClassifier"]
 
-# What a fit that goes on from a checkpoint may be told anew.
+# Parameters that may change where a fit goes on from a checkpoint.
 _NOT_IDENTITY = ("epochs", "patience", "verbose")
 
 _ROWS_AT_ONCE = 512
@@ -41,8 +41,8 @@ class NetworkClassifier(MostProbableMixin, ClassifierMixin, BaseEstimator):
     """Base of the classifiers that train a Keras network and keep its best epoch.
 
     A subclass names its parameters and builds its layers in `_build`. Everything random is drawn
-    from `random_state` alone, so the same state gives the same network on the same machine, and
-    nobody else's random numbers are touched.
+    from `random_state` alone, so the same state gives the same network on the same machine, and the
+    global random state is left alone.
     """
 
     _parameter_constraints: dict = {
@@ -134,7 +134,9 @@ class NetworkClassifier(MostProbableMixin, ClassifierMixin, BaseEstimator):
         def seed() -> int:
             return int(random_state.randint(2**31 - 1))
 
-        clips, validation = Clips(X, codes, weights), None
+        if (X_val is None) != (y_val is None):
+            raise ValueError("X_val and y_val belong together: give both, or neither.")
+        training, validation = EncodedSet(X, codes, weights), None
         if y_val is not None and len(y_val):
             validation = self._encode_validation(X_val, y_val)
             self.validation_indices_ = np.arange(0)
@@ -143,29 +145,29 @@ class NetworkClassifier(MostProbableMixin, ClassifierMixin, BaseEstimator):
             kept, aside = hold_out(codes, fraction, groups=groups, random_state=seed())
             self.validation_indices_ = aside
             if len(aside):
-                clips, validation = (
-                    Clips(*(part[rows] for part in (X, codes, weights))) for rows in (kept, aside)
+                training, validation = (
+                    EncodedSet(X[rows], codes[rows], weights[rows]) for rows in (kept, aside)
                 )
-        self._train(clips, validation, seed, on_epoch, checkpoint)
+        self._train(training, validation, seed, on_epoch, checkpoint)
         return self
 
-    def _encode_validation(self, X, y) -> Clips:
+    def _encode_validation(self, X, y) -> EncodedSet:
         X = self._shape(validate_data(self, X, dtype=np.float32, allow_nd=True, reset=False))
         y = np.asarray(y)
-        known = np.isin(y, self.classes_)  # what the network cannot answer says nothing of it
+        known = np.isin(y, self.classes_)  # others say nothing of the network
         codes = np.searchsorted(self.classes_, y[known])
-        return Clips(X[known], codes, np.ones(len(codes), dtype=np.float32))
+        return EncodedSet(X[known], codes, np.ones(len(codes), dtype=np.float32))
 
-    def _train(self, clips, validation, seed, on_epoch, checkpoint) -> None:
+    def _train(self, training, validation, seed, on_epoch, checkpoint) -> None:
         keras, _ = load_keras()
-        model = self._build(keras, clips.X.shape[1:], len(self.classes_), seed)
+        model = self._build(keras, training.X.shape[1:], len(self.classes_), seed)
         order = seed()
         if checkpoint is not None:
             # The callers' epochs may grow: a fit that goes on may go on for longer.
             parameters = {k: v for k, v in self.get_params().items() if k not in _NOT_IDENTITY}
-            seen = [*clips, *(validation or ())]
+            seen = [*training, *(validation or ())]
             checkpoint = Checkpoint(checkpoint, identify(model.to_json(), parameters, *seen))
-        plan = Plan(
+        options = TrainingOptions(
             learning_rate=self.learning_rate,
             ema_momentum=self.ema_momentum,
             batch_size=self.batch_size,
@@ -176,7 +178,7 @@ class NetworkClassifier(MostProbableMixin, ClassifierMixin, BaseEstimator):
             on_epoch=on_epoch,
             checkpoint=checkpoint,
         )
-        self.history_rows_, self.best_epoch_ = train(model, clips, validation, plan, order)
+        self.history_rows_, self.best_epoch_ = train(model, training, validation, options, order)
         self.n_epochs_ = len(self.history_rows_)
         self.weights_ = model.get_weights()
         self._model = model
@@ -300,8 +302,22 @@ class Stack:
         how.setdefault("name", f"{kind.lower()}_{len(self.layers)}")
         self.layers.append(getattr(self.keras.layers, kind)(*arguments, **how))
 
-    def model(self, name: str) -> Any:
-        """Return the network."""
+    def add_convolutions(self, filters: Iterable[int], kernel: int, pool: int, dropout: float):
+        """Add convolutions, each with pooling and dropout after it."""
+        for n_filters in filters:
+            self.add("Conv1D", int(n_filters), kernel, padding="same", activation="relu")
+            self.add("MaxPooling1D", pool, padding="same")
+            self.add("Dropout", dropout)
+
+    def add_dense(self, dense_units: Iterable[int], dropout: float):
+        """Add dense layers, each with dropout after it."""
+        for units in dense_units:
+            self.add("Dense", int(units), activation="relu")
+            self.add("Dropout", dropout)
+
+    def finish(self, n_classes: int, name: str) -> Any:
+        """Add the layer of the probabilities, and return the network."""
+        self.add("Dense", n_classes, activation="softmax", name="emotions")
         return self.keras.Sequential(self.layers, name=name)
 
 

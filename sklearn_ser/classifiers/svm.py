@@ -1,4 +1,4 @@
-"""Classifiers that scikit-learn has in parts only."""
+"""The support vector machine whose scores are calibrated probabilities."""
 
 import warnings
 from numbers import Real
@@ -121,7 +121,7 @@ class SVMClassifier(MostProbableMixin, ClassifierMixin, BaseEstimator):
                 stacklevel=2,
             )
         if self.calibrated_:
-            # Corpora are sorted by speaker: unshuffled folds would each hold out a speaker's part.
+            # Corpora are sorted by speaker: unshuffled folds would each hold out some speakers.
             kind = StratifiedKFold if alone else StratifiedGroupKFold
             folds = kind(n_folds, shuffle=True, random_state=0)
             cv = folds if alone else list(folds.split(X, y, groups))
@@ -153,8 +153,8 @@ class SVMClassifier(MostProbableMixin, ClassifierMixin, BaseEstimator):
         return softmax(decision, axis=1)
 
     def _calibrated_proba(self, X: np.ndarray) -> np.ndarray:
-        # What `estimator_.predict_proba` computes, without looking at the same numbers once for
-        # each class: for one clip that took longer than its features.
+        # What `estimator_.predict_proba` computes, without computing the decision values once
+        # for each class: for one clip that took longer than its features.
         (calibrated,) = self.estimator_.calibrated_classifiers_
         decision = calibrated.estimator.decision_function(X).reshape(len(X), -1)
         slopes, offsets = zip(*((of.a_, of.b_) for of in calibrated.calibrators), strict=True)

@@ -1,4 +1,4 @@
-"""Probabilities that mean what they say: one temperature, found on clips held out."""
+"""Temperature scaling: probabilities calibrated on a validation set."""
 
 from numbers import Real
 from typing import Any
@@ -21,12 +21,12 @@ __all__ = ["TemperatureScaledClassifier", "unwrap_classifier"]
 class TemperatureScaledClassifier(
     MostProbableMixin, ClassifierMixin, MetaEstimatorMixin, BaseEstimator
 ):
-    """A classifier whose probabilities are made surer or less sure, all by one factor.
+    """A classifier with calibrated probabilities, by one temperature for all of them.
 
     The logarithms of its probabilities are divided by a temperature [1]_. That keeps their order:
-    every answer stays what it was, only its confidence changes. The temperature is the one that
+    every prediction stays what it was, only its confidence changes. The temperature is the one that
     makes held-out clips likeliest, drawn towards 1 by a normal prior on its logarithm, so that a
-    handful of clips which are all answered right are no proof of certainty.
+    handful of clips which are all predicted right are no proof of certainty.
 
     `CalibratedClassifierCV(method="temperature")` does the same where every class occurs among the
     held-out clips; a speaker held out need not have spoken in every emotion.
@@ -47,7 +47,7 @@ class TemperatureScaledClassifier(
     estimator_ : classifier
         The fitted classifier.
     temperature_ : float
-        Above 1 where the classifier was too sure.
+        Above 1 where the classifier was overconfident.
     classes_ : ndarray of shape (n_classes,)
 
     References
@@ -136,8 +136,8 @@ class TemperatureScaledClassifier(
             surprise = -log_p[np.arange(len(codes)), codes].sum()
             return surprise + 0.5 * (log_temperature / self.prior_sd) ** 2
 
-        found = minimize_scalar(loss, bounds=(-10, 10), options={"xatol": 1e-10})
-        return float(np.exp(found.x))
+        result = minimize_scalar(loss, bounds=(-10, 10), options={"xatol": 1e-10})
+        return float(np.exp(result.x))
 
     def predict_proba(self, X) -> np.ndarray:
         """Return the probability of each emotion.

@@ -6,7 +6,7 @@ from sklearn_ser.cli._app import JsonOption, command, print_json, say
 from sklearn_ser.cli._options import ModelArgument
 
 if TYPE_CHECKING:
-    from sklearn_ser.persistence.card import Card
+    from sklearn_ser.persistence import Card
 
 
 @command(name="card")
@@ -15,7 +15,7 @@ def card(model: ModelArgument, json: JsonOption = False) -> None:
 
     The model itself is not loaded, so this is safe with any file.
     """
-    from sklearn_ser.persistence.card import read_card
+    from sklearn_ser.persistence import read_card
 
     content = read_card(model)
     if json:

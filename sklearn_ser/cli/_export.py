@@ -35,18 +35,17 @@ def export(
     sklearn-ser[export].
     """
     from sklearn_ser.exceptions import OptionError
-    from sklearn_ser.persistence import load_pipeline, save_pipeline
-    from sklearn_ser.persistence.card import find_model, read_card
+    from sklearn_ser.persistence import load_pipeline, read_model, save_pipeline
 
     if to not in ("onnx", "skops"):
-        raise OptionError(f"Unknown format --to {to}: there are onnx and skops.")
-    out = (out or find_model(model).with_name(f"pipeline.{to}")).expanduser()
+        raise OptionError(f"Unknown format `to={to}`: there are onnx and skops.")
+    source = read_model(model)
+    out = (out or source.path.with_name(f"pipeline.{to}")).expanduser()
     if out.suffix != f".{to}":
-        raise OptionError(f"--out {out}: give a file name that ends in .{to}.")
-    if out.resolve() == find_model(model).resolve():
+        raise OptionError(f"`out={out}`: give a file name that ends in .{to}.")
+    if out.resolve() == source.path.resolve():
         raise OptionError(f"{out} is in that format already.")
-    card = read_card(model)
-    written = save_pipeline(load_pipeline(model, trust=trust), out, card)
+    written = save_pipeline(load_pipeline(source, trust=trust), out, source.card)
     if json:
         print_json({"file": str(written), "bytes": written.stat().st_size})
         return

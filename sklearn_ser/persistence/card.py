@@ -78,7 +78,7 @@ class CardScores(TypedDict):
 
 
 class CardAudit(TypedDict):
-    """What the audit of the split has found, in sentences; with more in metrics.json."""
+    """The leakage audit of the split, in sentences; metrics.json has more."""
 
     sentences: NotRequired[list[str]]
 
@@ -249,9 +249,9 @@ def check_versions(path: Path, card: Card) -> None:
     for package, n_parts in [("scikit-learn", 2), ("numpy", 1), ("keras", 1)]:
         if package == "keras" and not uses_keras:
             continue
-        wanted, found = there.get(package, "none"), here.get(package, "none")
-        if wanted.split(".")[:n_parts] != found.split(".")[:n_parts]:
+        made_with, here_is = there.get(package, "none"), here.get(package, "none")
+        if made_with.split(".")[:n_parts] != here_is.split(".")[:n_parts]:
             raise ModelError(
-                f"{path} was made with {package} {wanted} and here is {found}: "
-                f"pip install '{package}=={wanted}', or fit again."
+                f"{path} was made with {package} {made_with} and here is {here_is}: "
+                f"pip install '{package}=={made_with}', or fit again."
             )

@@ -1,9 +1,10 @@
-"""Saving and loading of pipelines as joblib, skops or ONNX files, each with its card.
+"""Saving and loading a fitted pipeline as joblib, skops or ONNX, with its card beside it.
 
 Loading a joblib file runs code that its maker chose. So a card with a checksum lies beside each
 pipeline, which proves that it arrived whole; and this user's configuration folder keeps the
-checksums of what was written here, which is what the commands unpickle without being asked to
-trust. skops files run no code when loaded and are the way to share with strangers.
+checksums of what was written here, which the commands load without being told to trust it. skops
+and ONNX files run no code when they are loaded, and are the way to share with people one does not
+know.
 """
 
 import copy
@@ -73,9 +74,9 @@ def save_pipeline(
     pipeline : Pipeline
         A fitted pipeline.
     path : str or Path
-        Where to write: `NAME.joblib`, `NAME.skops` to share with strangers, or `NAME.onnx` to
-        predict without TensorFlow. The card of
-        `pipeline.joblib` is `card.json`, that of any other file has its name and `.card.json`.
+        Where to write: `NAME.joblib`, `NAME.skops` to share, or `NAME.onnx` to predict without
+        TensorFlow. The card of `pipeline.joblib` is `card.json`, that of any other file has its
+        name and `.card.json`.
     card : mapping, default=None
         What else the card should say.
 
@@ -86,7 +87,7 @@ def save_pipeline(
     Raises
     ------
     ModelError
-        If the pipeline is not fitted, the suffix is not known, or skops does not know a part.
+        If the pipeline is not fitted, the suffix is not known, or the format cannot hold a step.
     OSError
         If the disk is full or the folder cannot be written.
 
@@ -113,7 +114,7 @@ def save_pipeline(
         unknown = set(skops.io.get_untrusted_types(data=data)) - set(SKOPS_TRUSTED)
         if unknown:
             raise ModelError(
-                f"{path.name}: skops files hold this package's own and scikit-learn's parts only, "
+                f"{path.name}: skops files hold classes of this package and of scikit-learn only, "
                 f"not {', '.join(sorted(unknown))}: save as .joblib."
             )
     elif path.suffix == ".joblib":
@@ -236,7 +237,7 @@ def _load_skops(path: Path, data: bytes) -> Any:
         return pipeline.set_params(**_of_no_machine(pipeline))
     except UntrustedTypesFoundException as error:
         raise ModelError(
-            f"{path} holds parts that this package never writes, so it is not loaded: {error}"
+            f"{path} holds classes that this package never writes, so it is not loaded: {error}"
         ) from error
     except Exception as error:  # a damaged zip or schema may raise anything
         raise ModelError(f"{path} is not a whole skops file: {error}.") from error
@@ -268,12 +269,12 @@ def _check_pipeline(path: Path, pipeline: Any, card: Card) -> None:
     transformers = dict(steps["features"].transformer_list)
     for name, checksum in card.get("checkpoints", {}).items():
         try:
-            found = transformers[name].checksum()
+            here = transformers[name].checksum()
         except SerError:  # it is not here: that is said when its features are asked for
             continue
         except (AttributeError, KeyError):
-            found = None
-        if found != checksum:
+            here = None
+        if here != checksum:
             raise ModelError(
                 f"{path} was fitted with another checkpoint for {name} than the one that is here "
                 "(its SHA-256 differs): put the old one back, or fit again."

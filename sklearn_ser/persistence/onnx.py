@@ -141,7 +141,7 @@ def to_onnx(pipeline: Pipeline) -> bytes:
     Raises
     ------
     ModelError
-        If a part of it has no counterpart in ONNX.
+        If a step has no counterpart in ONNX.
     OptionError
         If the packages that convert are missing.
     """
@@ -299,7 +299,7 @@ def _convert_classifier(scale: Any, clf: Any) -> Any:
         RuntimeError,
         TypeError,
         ValueError,
-    ) as error:  # where a converter is missing or fails, its reason helps nobody here
+    ) as error:  # where a converter is missing or fails, its own reason is of no help
         raise ModelError(
             f"{type(clf).__name__} has no counterpart in ONNX: save as .joblib or .skops."
         ) from error
@@ -311,7 +311,7 @@ def _convert_network(scale: Any, clf: NetworkClassifier) -> Any:
 
     keras, _ = load_keras()
     check_is_fitted(clf)
-    # Keras' own Normalization keeps its numbers where the export does not find them.
+    # Keras' own Normalization keeps mean and variance where the export does not find them.
     standardize = keras.layers.BatchNormalization(epsilon=0, center=False, scale=False)
     whole = keras.Sequential(
         [
@@ -323,7 +323,7 @@ def _convert_network(scale: Any, clf: NetworkClassifier) -> Any:
     )
     standardize.set_weights([scale.mean_, np.square(scale.scale_)])
     whole(np.zeros((1, *clf.input_shape_), dtype=np.float32))  # the export wants it called once
-    # Both packages report their steps, which are nobody's business here.
+    # Both packages print their steps.
     with (
         tempfile.TemporaryDirectory() as folder,
         open(os.devnull, "w") as nowhere,

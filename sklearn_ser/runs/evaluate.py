@@ -21,8 +21,7 @@ from sklearn_ser.metrics import (
     score_robustness,
 )
 from sklearn_ser.model_selection import TRANSDUCTIVE
-from sklearn_ser.persistence import load_pipeline
-from sklearn_ser.persistence.card import find_model, read_card
+from sklearn_ser.persistence import find_model, load_pipeline, read_card
 from sklearn_ser.runs.options import Progress, RunOptions, silent
 from sklearn_ser.runs.store import FeatureStore
 from sklearn_ser.runs.trainers import check_speakers, scale

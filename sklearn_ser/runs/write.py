@@ -16,8 +16,7 @@ from sklearn_ser.features.augmentation import parse_augment
 from sklearn_ser.features.quality import describe_training
 from sklearn_ser.metrics import Metrics, describe_predictions, score_calibration
 from sklearn_ser.model_selection import TRANSDUCTIVE, Fold
-from sklearn_ser.persistence import save_pipeline
-from sklearn_ser.persistence.card import read_card
+from sklearn_ser.persistence import read_card, save_pipeline
 from sklearn_ser.report.figures import draw_confusion_matrix, draw_training_curves
 from sklearn_ser.report.run_page import Evidence, write_report
 from sklearn_ser.runs.options import RunOptions, data_name

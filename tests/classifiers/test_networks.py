@@ -231,6 +231,12 @@ def test_parameters_that_make_no_sense(how, words):
         ANNClassifier(**how).fit(X, Y)
 
 
+@pytest.mark.parametrize("one", [{"X_val": X[:5]}, {"y_val": Y[:5]}])
+def test_half_a_validation_set_is_refused(one):
+    with pytest.raises(ValueError, match="X_val and y_val belong together"):
+        ANNClassifier().fit(X[:50], Y[:50], **one)
+
+
 def test_one_class_is_refused():
     with pytest.raises(ValueError, match="Only one class"):
         ANNClassifier().fit(X[:5], ["sad"] * 5)

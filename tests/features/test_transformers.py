@@ -22,7 +22,7 @@ from sklearn_ser.audio import decoding
 from sklearn_ser.exceptions import OptionError, SerError
 from sklearn_ser.features import Spectra
 from sklearn_ser.inference import Predictor
-from sklearn_ser.persistence.card import read_card
+from sklearn_ser.persistence import read_card
 from sklearn_ser.pipelines import extract_features
 from tests.conftest import SR, voice
 

@@ -21,8 +21,7 @@ from sklearn_ser.audio.decoding import AudioSettings, read_source
 from sklearn_ser.corpora.table import read_table
 from sklearn_ser.exceptions import AudioError, CorpusError, ModelError
 from sklearn_ser.model_selection._journal import Journal
-from sklearn_ser.persistence import onnx
-from sklearn_ser.persistence.card import read_card
+from sklearn_ser.persistence import onnx, read_card
 
 # Not through ffmpeg: a process for each input would be slow, and is none of our code.
 SETTINGS = AudioSettings(sr=8000, max_duration=60.0, formats=FORMATS)

@@ -10,6 +10,7 @@ import joblib
 import numpy as np
 import pytest
 import sklearn
+from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.linear_model import LogisticRegression
 
 from sklearn_ser import load_pipeline, make_pipeline, save_pipeline
@@ -223,7 +224,7 @@ def test_a_strangers_skops_file_builds_nothing_unknown(fitted, tmp_path):
     payload = skops.io.dumps(Malicious(mark))
     path = tmp_path / "x.skops"
     plant(path, payload, fitted)
-    refused("parts that this package never writes", path)
+    refused("classes that this package never writes", path)
     assert not mark.exists()
     plant(path, b"PK\x03\x04 broken", fitted)
     refused("not a whole skops file", path)
@@ -241,7 +242,7 @@ def test_skops_cannot_smuggle_a_function(fitted, tmp_path):
             archive.writestr(name, schema if name == "schema.json" else data)
     payload = path.read_bytes()
     plant(path, payload, fitted)
-    refused("parts that this package never writes|not a whole skops file", path)
+    refused("classes that this package never writes|not a whole skops file", path)
 
 
 @pytest.mark.parametrize("suffix", ["joblib", "skops"])
@@ -331,6 +332,39 @@ def test_what_cannot_be_saved(fitted, tmp_path):
     with pytest.raises(ModelError, match=r"save as \.joblib"):
         save_pipeline(own, tmp_path / "x.skops")
     assert not list(tmp_path.glob("x*"))
+
+
+class NearestMean(ClassifierMixin, BaseEstimator):
+    """A classifier of another package, which neither skops nor ONNX knows."""
+
+    def fit(self, X, y):
+        self.classes_ = np.unique(y)
+        self.means_ = np.stack([X[np.asarray(y) == one].mean(axis=0) for one in self.classes_])
+        return self
+
+    def predict_proba(self, X):
+        distances = ((X[:, None] - self.means_) ** 2).sum(axis=2)
+        closeness = np.exp(distances.min(axis=1, keepdims=True) - distances)
+        return closeness / closeness.sum(axis=1, keepdims=True)
+
+    def predict(self, X):
+        return self.classes_[self.predict_proba(X).argmax(axis=1)]
+
+
+def test_a_classifier_of_another_package(corpus, tmp_path):
+    pipe = make_pipeline(NearestMean(), "mfcc").fit(corpus["path"], corpus["emotion"])
+    path = save_pipeline(pipe, tmp_path / "pipeline.joblib")
+    assert "Classifier  NearestMean()" in run("card", path)[0]
+    clip = corpus["path"][0]
+    assert pipe.predict([clip])[0] in run("predict", path, clip)[0]
+    assert "NearestMean: save as .joblib" in run("export", path, "--to", "skops", code=2)[1]
+    pytest.importorskip("skl2onnx")
+    _, err = run("export", path, code=2)
+    assert err == "Error: NearestMean has no counterpart in ONNX: save as .joblib or .skops.\n"
+    assert sorted(file.name for file in tmp_path.iterdir() if file.is_file()) == [
+        "card.json",
+        "pipeline.joblib",
+    ]
 
 
 class Own:
