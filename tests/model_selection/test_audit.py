@@ -2,12 +2,14 @@
 
 import json
 import shutil
+from typing import ClassVar
 
 import numpy as np
 import pandas as pd
 import pytest
 import soundfile
 from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.preprocessing import StandardScaler
 
 from sklearn_ser.corpora import load_data
 from sklearn_ser.exceptions import LeakageError
@@ -176,6 +178,31 @@ def test_memorizing_classifier_recognizes_no_test_clip(
         assert row["uar"] == pytest.approx(1 / 3)
     if command != "compare":
         assert metrics["train"]["uar"] == 1
+
+
+class CuriousScaler(StandardScaler):
+    """A scaler that remembers every clip it was ever fitted on."""
+
+    seen: ClassVar[set] = set()
+
+    def fit(self, X, y=None, sample_weight=None):
+        self.seen.update(row.tobytes() for row in np.asarray(X, dtype=np.float32))
+        return super().fit(X, y, sample_weight)
+
+
+@pytest.mark.parametrize("command", ["fit", "compare", "grid-search"])
+def test_scaler_is_never_fitted_on_a_test_clip(little_corpus, tmp_path, monkeypatch, command):
+    monkeypatch.setattr("sklearn_ser.pipelines.StandardScaler", CuriousScaler)
+    monkeypatch.setattr(CuriousScaler, "seen", set())
+    how = ["--clf", "logreg", "--data", little_corpus, "--features", "mfcc", "--n-jobs", 1]
+    if command == "compare":
+        how += ["--split", "random"]
+    run(command, *how, "--out", tmp_path / "r")
+    tested = pd.read_csv(tmp_path / "r" / "predictions.csv")["path"]
+    X = extract_features(make_pipeline("logreg", "mfcc"), tested.tolist()).X
+    assert len(X) == 5
+    assert len(CuriousScaler.seen) in (16, 19)  # with or without the validation set
+    assert not CuriousScaler.seen & {row.tobytes() for row in X}
 
 
 class Greedy:
