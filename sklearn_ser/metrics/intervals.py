@@ -53,7 +53,7 @@ def bootstrap_scores(
     level: float = 0.95,
     seed: int = 0,
 ) -> dict[str, Any]:
-    """Return percentile bootstrap intervals of accuracy, UAR and macro F1.
+    """Return percentile bootstrap intervals [1]_ [2]_ of accuracy, UAR and macro F1.
 
     Parameters
     ----------
@@ -78,11 +78,23 @@ def bootstrap_scores(
     The classifier stays as it is: what another training set would change is not in them. UAR and
     macro F1 of a resample are averaged over the emotions that occur in it, as in :func:`score`.
 
+    Where the clips of each emotion are all right or all wrong, every resample has the same score
+    and a bootstrap says nothing. Such an interval is replaced by an exact one. With alpha = 1 -
+    level: if all of n clips are right, the accuracy is at least (alpha / 2) ** (1 / n) [3]_. The
+    same holds for n speakers without a mistake, since a mean between 0 and 1 is not 1 more often
+    than its expectation says. For the UAR, n is the number of emotions times the clips of the
+    rarest one (of speakers: the speakers of the rarest one): the product of the recalls, each to
+    the power of its clips, is at least alpha / 2, and their mean is at least their geometric mean.
+    Macro F1 takes the lower bound of the UAR (a test looks for classifiers below it, and finds
+    none) and as the upper one 2 u / (1 + u), u being that of the UAR.
+
     References
     ----------
-    Efron, B. and Tibshirani, R. J. "An Introduction to the Bootstrap", 1993, chapter 13; for
-    speakers: Bisani, M. and Ney, H. "Bootstrap estimates for confidence intervals in ASR
-    performance evaluation", ICASSP 2004.
+    .. [1] Efron, B. and Tibshirani, R. J. "An Introduction to the Bootstrap", 1993, chapter 13.
+    .. [2] For speakers: Bisani, M. and Ney, H. "Bootstrap estimates for confidence intervals in
+       ASR performance evaluation", ICASSP 2004.
+    .. [3] Clopper, C. J. and Pearson, E. S. "The use of confidence or fiducial limits illustrated
+       in the case of the binomial", Biometrika 26(4), 1934.
 
     Examples
     --------
