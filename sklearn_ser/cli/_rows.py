@@ -109,13 +109,13 @@ class Table:
         return f"{path}\n{wrap(f'    {cells}', self.width or 80)}\n"
 
     def _cells(self, row: Mapping[str, Any]) -> str:
-        from sklearn_ser.inference.predictor import SILENCE, percent
+        from sklearn_ser.inference.predictor import percent
 
         if row["error"] is not None:
             return f"{'-':{self.emotion_width}}  {'-':>10}  not read: {_reason(row)}"
         start = f"{row['start']:9.2f} {row['end']:9.2f}  " if self.windowed else ""
         warning = f"  [{row['warning']}]" if row["warning"] else ""
-        if row["emotion"] == SILENCE:
+        if row["confidence"] != row["confidence"]:  # NaN: a label "silence" may have one
             return f"{start}{NO_SPEECH:{self.emotion_width}}  {'-':>10}{warning}"
         ranked = sorted(self.probabilities, key=lambda name: -row[name])
         rest = [name for name in ranked if name[2:] != row["emotion"]][:2]

@@ -29,6 +29,8 @@ class Segment:
         first and the last window speak for their outer ends as well.
     emotion : str or None
         The smoothed emotion of its windows, or `"silence"`; None where there was an error.
+    speech : bool
+        Whether there is speech in its windows.
     n_windows : int
     total : dict of str to float
         The smoothed probabilities of its windows, summed.
@@ -41,6 +43,7 @@ class Segment:
     start: float
     end: float
     emotion: str | None
+    speech: bool
     n_windows: int = 0
     total: dict[str, float] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
@@ -104,11 +107,12 @@ class SegmentMerger:
         centre = (event.start + event.end) / 2
         ended = []
         start = event.start
-        if self.current is not None and self.current.emotion != event.smoothed:
+        same = (event.smoothed, event.speech)
+        if self.current is not None and (self.current.emotion, self.current.speech) != same:
             self.current.end = start = (self._centre + centre) / 2
             ended = [self.current]
         if self.current is None or ended:
-            self.current = Segment(start, event.end, event.smoothed, error=event.error)
+            self.current = Segment(start, event.end, *same, error=event.error)
         self.current.add(event)
         self._centre = centre
         return ended

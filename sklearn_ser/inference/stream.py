@@ -249,7 +249,8 @@ class EmotionStream:
     def _make_event(
         self, y: np.ndarray, found: Prediction, start: float, end: float
     ) -> EmotionEvent:
-        speech = found.error is None and found.emotion != SILENCE and self._detect(y)
+        # Not by its name: a class of the pipeline may be called silence.
+        speech = bool(np.isfinite(found.confidence)) and self._detect(y)
         if found.error is None and not speech:
             found = found._replace(emotion=SILENCE, confidence=np.nan)
         if not speech:

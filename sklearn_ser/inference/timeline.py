@@ -5,7 +5,6 @@ from pathlib import Path
 
 import numpy as np
 
-from sklearn_ser.inference.predictor import SILENCE
 from sklearn_ser.inference.segments import Segment
 
 __all__ = ["Envelope", "draw_timeline"]
@@ -82,7 +81,7 @@ def draw_timeline(envelope: Envelope, segments: Sequence[Segment], path: Path, t
     """
     from matplotlib.figure import Figure
 
-    emotions = sorted({s.emotion for s in segments if s.emotion not in (SILENCE, None)})
+    emotions = sorted({s.emotion for s in segments if s.speech and s.emotion is not None})
     figure = Figure(figsize=(12, 3 + 0.35 * max(1, len(emotions))), layout="constrained")
     ratios = [2.5, 0.35 * max(1, len(emotions)) + 0.3]
     wave, lanes = figure.subplots(2, 1, sharex=True, height_ratios=ratios)
@@ -92,7 +91,7 @@ def draw_timeline(envelope: Envelope, segments: Sequence[Segment], path: Path, t
     wave.set_xlim(0, max(time[-1], segments[-1].end))
     for lane, emotion in enumerate(emotions):
         colour = COLOURS.get(emotion, OTHER)
-        own = [s for s in segments if s.emotion == emotion]
+        own = [s for s in segments if s.speech and s.emotion == emotion]
         bars = [(s.start, s.end - s.start) for s in own]
         lanes.broken_barh(bars, (lane - 0.4, 0.8), color=colour)
         # One shape for all: thousands of spans by themselves would take minutes.

@@ -308,6 +308,18 @@ def test_every_row_names_its_most_probable_emotion(abstain_below):
             assert event.smoothed_probabilities[event.smoothed] == event.smoothed_confidence
 
 
+def test_a_class_of_the_pipeline_may_be_called_silence(clips, tmp_path):
+    names = {"sad": "silence", "angry": "unsure", "neutral": "neutral"}
+    pipe = make_pipeline("svm", "mfcc").fit(clips, [names[path.split("/")[-2]] for path in clips])
+    stream = EmotionStream(pipe, 1, 0.5)
+    events = stream.push(talk()) + stream.finish()
+    assert {(e.smoothed, e.speech) for e in events} >= {("silence", True), ("silence", False)}
+    for row in [*events, *merge(events)]:
+        assert row.speech == np.isfinite(row.confidence)
+        if row.speech:
+            assert row.emotion == max(row.probabilities, key=row.probabilities.get)
+
+
 def test_a_segment_that_could_not_be_predicted_says_why(pipe):
     stream = EmotionStream(pipe)
     events = [*stream.push(voice(2, 100)), event(0.5, None)]

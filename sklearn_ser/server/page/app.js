@@ -6,7 +6,6 @@ const COLOURS = {
   angry: "#D55E00", boredom: "#999999", calm: "#56B4E9", disgust: "#009E73", fear: "#CC79A7",
   happy: "#E69F00", neutral: "#7A8796", sad: "#3B8FD4", surprise: "#B8A900",
 };
-const SILENCE = "silence"; // the server's label of what holds no speech
 const NO_SPEECH = "No speech";
 const colour = (emotion) => COLOURS[emotion] || "#888888";
 
@@ -114,9 +113,10 @@ function makeBars() {
 
 // The result
 
-// A prediction as the server gives it; probabilities of silence are not shown.
+// A prediction as the server gives it: without a confidence there is no speech, and the
+// probabilities mean nothing.
 function show({ emotion, confidence, probabilities, warning }) {
-  const silent = emotion === SILENCE;
+  const silent = confidence === null;
   const headline = silent ? `${NO_SPEECH}: there is nothing to predict an emotion from.`
     : `${emotion}, ${percent(confidence)}`;
   setResult(headline, silent ? NO_SPEECH : emotion, silent || !warning ? "" : `Take care: ${warning}.`);
@@ -153,7 +153,7 @@ function clear(headline) {
 
 // Pictures
 
-const isEmotion = ({ emotion }) => emotion && emotion !== SILENCE;
+const isEmotion = ({ emotion, confidence }) => emotion && confidence !== null;
 
 function prepare(id, height) {
   const element = get(id);
@@ -221,8 +221,8 @@ function draw() {
 function listSegments() {
   get("rows").replaceChildren(...segments.slice(-200).map((s) => {
     const row = document.createElement("tr");
-    const known = s.confidence !== null && s.confidence !== undefined;
-    const emotion = s.emotion === SILENCE ? NO_SPEECH.toLowerCase() : s.emotion || s.error;
+    const known = s.confidence !== null;
+    const emotion = s.error || (known ? s.emotion : NO_SPEECH.toLowerCase());
     for (const text of [s.start.toFixed(2), s.end.toFixed(2), emotion, known ? percent(s.confidence) : "–"]) {
       row.append(Object.assign(document.createElement("td"), { textContent: text }));
     }
