@@ -10,6 +10,7 @@ import os
 import re
 from typing import Any, BinaryIO
 
+from sklearn_ser.audio.sources import descriptor
 from sklearn_ser.exceptions import AudioError
 
 __all__ = ["FORMATS", "check_header", "check_rest", "cut_short", "joined"]
@@ -147,10 +148,8 @@ def check_rest(audio: Any, file: BinaryIO, name: str) -> None:
 
 def _place(file: BinaryIO) -> int:
     """Return where libsndfile has left a file, which it reads past Python's own buffer."""
-    try:
-        return os.lseek(file.fileno(), 0, os.SEEK_CUR)
-    except (AttributeError, OSError):
-        return file.tell()
+    handle = descriptor(file)
+    return file.tell() if handle is None else os.lseek(handle, 0, os.SEEK_CUR)
 
 
 def _after_chunks(

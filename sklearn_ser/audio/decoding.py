@@ -4,7 +4,6 @@ A source is a path, a URL, an open binary file, the bytes of a file, or a wavefo
 reads one.
 """
 
-import io
 import os
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
@@ -20,7 +19,7 @@ from sklearn_ser.audio.completeness import (
 )
 from sklearn_ser.audio.ffmpeg import FFMPEG, demuxer_of, open_with_ffmpeg
 from sklearn_ser.audio.mpg123 import without_messages
-from sklearn_ser.audio.sources import open_binary
+from sklearn_ser.audio.sources import descriptor, open_binary
 from sklearn_ser.audio.waveforms import is_waveform, split_waveform, unpack
 from sklearn_ser.exceptions import AudioError
 
@@ -63,7 +62,7 @@ _MOST_FRAMES = 1 << 48
 
 BLOCK = 1 << 18  # samples decoded at once from files of several channels, bytes read at once
 
-_HEAD_BYTES = 4096  # what tells formats apart
+_HEAD_BYTES = 64  # what tells formats apart
 
 _APPLE_DOUBLE = b"\0\x05\x16\x07"  # such as `._clip.wav`
 
@@ -256,7 +255,11 @@ def _open_decoder(
 
 def _for_soundfile(file: BinaryIO) -> Any:
     """Return the descriptor of a file on disk, which libsndfile reads by itself, or the file."""
-    return file.fileno() if isinstance(file, io.BufferedReader | io.FileIO) else file
+    handle = descriptor(file)
+    if handle is None:
+        return file
+    os.lseek(handle, 0, os.SEEK_SET)  # Python's buffer may have read ahead
+    return handle
 
 
 def _check_format(form: str, settings: AudioSettings, name: str) -> None:

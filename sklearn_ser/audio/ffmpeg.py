@@ -81,10 +81,8 @@ def open_with_ffmpeg(file: BinaryIO, demuxer: str, seconds: float | None, name: 
         )
     if _begins_again(file, demuxer):
         raise joined(name)
-    try:
-        handle = file.fileno()
-        copy = None
-    except (AttributeError, OSError):  # bytes, say: ffmpeg needs a file that it can seek in
+    handle, copy = sources.descriptor(file), None
+    if handle is None:  # bytes, say: ffmpeg needs a file that it can seek in
         file.seek(0)
         copy = sources.spool(iter(lambda: file.read(1 << 18), b""), name)
         handle = copy.fileno()

@@ -38,14 +38,14 @@ def _enter() -> None:
         _n_inside += 1
         if _n_inside > 1:
             return
+        _stderr = -1
         try:
+            with tempfile.TemporaryFile() as file:
+                _kept = os.dup(file.fileno())
             _stderr = os.dup(2)
-        except OSError:  # closed, as of a program without a console
-            _stderr = -1
+            os.dup2(_kept, 2)
+        except OSError:  # no place for a file, or 2 is closed, as of a program without a console
             return
-        with tempfile.TemporaryFile() as file:
-            _kept = os.dup(file.fileno())
-        os.dup2(_kept, 2)
 
 
 def _leave() -> None:

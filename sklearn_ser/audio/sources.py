@@ -27,6 +27,7 @@ __all__ = [
     "MAX_SECONDS",
     "URL_SCHEMES",
     "check_source",
+    "descriptor",
     "fetch",
     "is_url",
     "open_binary",
@@ -38,7 +39,7 @@ __all__ = [
 URL_SCHEMES = ("http", "https", "s3", "gs", "az", "hf")
 
 # What a URL or a pipe may send, and how long it may take. A file on disk may be larger.
-MAX_BYTES = 1 << 30
+MAX_BYTES = 2 << 30
 MAX_SECONDS = 300.0
 
 _HELD_BYTES = 32 << 20  # kept in memory; more goes to a temporary file
@@ -146,6 +147,15 @@ def open_binary(source: Any, name: str) -> Iterator[BinaryIO]:
         )
 
 
+def descriptor(file: Any) -> int | None:
+    """Return the number by which other programs can read an open file, if it is one on disk.
+
+    Files that Python makes up as they are read (bytes, unpacked archives) have none that serves.
+    """
+    raw = file.raw if isinstance(file, io.BufferedReader) else file
+    return raw.fileno() if isinstance(raw, io.FileIO) else None
+
+
 def fetch(url: str, name: str | None = None) -> bytes:
     """Return the bytes of a URL.
 
@@ -158,18 +168,17 @@ def fetch(url: str, name: str | None = None) -> bytes:
         return file.read()
 
 
-def spool(blocks: Iterator[bytes], name: str, max_bytes: int | None = None) -> BinaryIO:
-    """Collect blocks of bytes in a file of nobody else's, and return it at its start."""
-    most = MAX_BYTES if max_bytes is None else max_bytes
+def spool(blocks: Iterator[bytes], name: str) -> BinaryIO:
+    """Collect at most `MAX_BYTES` in a file of nobody else's, and return it at its start."""
     file: Any = tempfile.SpooledTemporaryFile(max_size=_HELD_BYTES)  # noqa: SIM115
     size = 0
     try:
         for block in blocks:
             size += len(block)
-            if size > most:
+            if size > MAX_BYTES:
                 raise AudioError(
-                    f"{name} sends more than {most / 1e6:.0f} MB: save it to a file first, which "
-                    "may be larger, or cut it."
+                    f"{name} sends more than {MAX_BYTES / 1e6:.0f} MB: save it as wav or flac "
+                    "first, which may be larger, or cut it."
                 )
             file.write(block)
     except BaseException:
@@ -181,7 +190,7 @@ def spool(blocks: Iterator[bytes], name: str, max_bytes: int | None = None) -> B
 
 def _open_path(path: str, name: str) -> BinaryIO:
     if not (hasattr(os, "mkfifo") and stat.S_ISFIFO(os.stat(path).st_mode)):
-        return open_regular(path)
+        return open_regular(path).detach()  # type: ignore[attr-defined]  # libsndfile has a buffer
     # `<(...)` of a shell and standard input are open already: to open them again could miss that
     # their writer is gone.
     inherited = re.fullmatch(

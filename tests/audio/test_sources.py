@@ -1,6 +1,7 @@
 """What may be a source: URLs of a few kinds, files, and pipes, each within bounds."""
 
 import contextlib
+import gzip
 import io
 import os
 import socket
@@ -123,7 +124,7 @@ def test_urls(web):
 @pytest.mark.parametrize("path", ["endless", "ranges"])
 def test_a_body_without_end(web, path, monkeypatch):
     monkeypatch.setattr(sources, "MAX_BYTES", 3_000_000)
-    refused(f"{web}/{path}.wav", r"sends more than 3 MB: save it to a file first")
+    refused(f"{web}/{path}.wav", r"sends more than 3 MB: save it as wav or flac first")
 
 
 def test_a_body_that_never_comes(web, monkeypatch):
@@ -189,6 +190,16 @@ def test_standard_input_as_an_open_file(wav):
     data = wav().read_bytes()
     with subprocess.Popen(["cat", wav()], stdout=subprocess.PIPE) as process:
         np.testing.assert_array_equal(load_audio(process.stdout), load_audio(data))
+
+
+@pytest.mark.parametrize("name", ["a.wav", "a.mp3"])
+def test_a_file_that_is_unpacked_as_it_is_read(wav, tmp_path, name):
+    path = wav(name)
+    with gzip.open(tmp_path / "a.gz", "wb") as file:
+        file.write(path.read_bytes())
+    with gzip.open(tmp_path / "a.gz") as file:
+        for source in (file, io.BufferedReader(file)):
+            np.testing.assert_array_equal(load_audio(source), load_audio(path))
 
 
 # Which formats are allowed, and how much memory a clip may take
