@@ -1,10 +1,12 @@
 """What the tests share: audio of their own making, and the real corpora where they are."""
 
+import builtins
 import contextlib
 import os
 import subprocess
 import sys
 import tempfile
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -81,6 +83,31 @@ def little_corpus(tmp_path_factory):
             y = voice(0.4, pitch * (1 + 0.02 * i), seed=i)
             soundfile.write(folder / emotion / f"{i}.wav", y, SR)
     return folder
+
+
+@pytest.fixture
+def reads(monkeypatch):
+    """How often each file was opened, by name; whatever opened it."""
+    counts: Counter = Counter()
+    sound_file = soundfile.SoundFile.__init__
+
+    def counting(opener):
+        def count_open(file, *args, **how):
+            if str(file).endswith((".wav", ".flac")):
+                counts[str(file)] += 1
+            return opener(file, *args, **how)
+
+        return count_open
+
+    def count_sound_file(self, file, *args, **how):
+        if isinstance(file, str | os.PathLike):  # and nothing that was opened or read before
+            counts[str(file)] += 1
+        return sound_file(self, file, *args, **how)
+
+    monkeypatch.setattr(builtins, "open", counting(builtins.open))
+    monkeypatch.setattr(os, "open", counting(os.open))
+    monkeypatch.setattr(soundfile.SoundFile, "__init__", count_sound_file)
+    return counts
 
 
 @pytest.fixture(scope="session")

@@ -4,6 +4,7 @@ import base64
 import io
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import pandas as pd
@@ -122,6 +123,7 @@ def clip_reader(pipeline: Pipeline) -> Callable[[str], ExampleClip | None]:
     """
     audio = pipeline.named_steps["audio"]
 
+    @cache  # a clip may be an example and a mistake
     def read(path: str) -> ExampleClip | None:
         try:
             y = audio.transform([path])[0]

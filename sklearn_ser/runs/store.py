@@ -8,12 +8,14 @@ import numpy as np
 import pandas as pd
 from sklearn.pipeline import Pipeline
 
-from sklearn_ser.exceptions import CorpusError
+from sklearn_ser.audio.augmentation import AugmentedClips
+from sklearn_ser.exceptions import CorpusError, OptionError
+from sklearn_ser.features._extraction import gather
 from sklearn_ser.model_selection import Subset
 from sklearn_ser.pipelines import Extraction, drop_failures, extract_features
 from sklearn_ser.runs.options import Progress, RunOptions, silent
 
-__all__ = ["FeatureStore"]
+__all__ = ["FeatureStore", "augmented_features"]
 
 _KEPT = 3  # feature settings in memory at once; others come from the cache
 
@@ -132,6 +134,36 @@ class FeatureStore:
             self._progress("features", done, total, detail)
 
         return extract_features(pipeline, table["path"].tolist(), show)
+
+
+def augmented_features(
+    pipeline: Pipeline, sources: Sequence, names: Sequence[str], seed: int
+) -> np.ndarray:
+    """Return the features of a changed copy of each clip for each augmentation.
+
+    Parameters
+    ----------
+    pipeline : Pipeline
+        What `make_pipeline` returned.
+    sources : sequence of n_clips sources
+        Training clips, which have been read before.
+    names : sequence of n_augmentations str
+    seed : int
+
+    Returns
+    -------
+    X : ndarray of shape (n_augmentations * n_clips, ...), float32
+        All clips under the first augmentation, then all under the second, and so on.
+    """
+    clips = pipeline.named_steps["audio"].transform(sources)
+    union = pipeline.named_steps["features"]
+    parts = []
+    for name in names:
+        X, failures = gather(union.iter_batches(AugmentedClips(clips, name, seed)), len(clips))
+        if failures:
+            raise OptionError(f"`augment={name}`: {next(iter(failures.values()))}")
+        parts.append(X)
+    return np.concatenate(parts)
 
 
 def _setting(pipeline: Pipeline) -> str:

@@ -14,6 +14,7 @@ from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 from threadpoolctl import threadpool_limits
 
+from sklearn_ser.audio.augmentation import parse_augment
 from sklearn_ser.classifiers import (
     TemperatureScaledClassifier,
     fit_arguments,
@@ -21,7 +22,6 @@ from sklearn_ser.classifiers import (
 )
 from sklearn_ser.exceptions import CorpusError, OptionError, SearchStopped
 from sklearn_ser.features import SequenceScaler, SpeakerNormalizer
-from sklearn_ser.features.augmentation import augmented_features, parse_augment
 from sklearn_ser.model_selection import Subset
 from sklearn_ser.model_selection.search import (
     SearchOptions,
@@ -37,6 +37,7 @@ from sklearn_ser.pipelines import (
     with_tail,
 )
 from sklearn_ser.runs.options import Progress, RunOptions, silent
+from sklearn_ser.runs.store import augmented_features
 
 __all__ = ["RecipeTrainer", "SearchTrainer", "Trained", "Trainer", "check_speakers", "scale"]
 

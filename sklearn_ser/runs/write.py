@@ -11,8 +11,8 @@ import pandas as pd
 from sklearn.pipeline import Pipeline
 
 from sklearn_ser._files import as_text, to_json
+from sklearn_ser.audio.augmentation import parse_augment
 from sklearn_ser.classifiers import unwrap_classifier
-from sklearn_ser.features.augmentation import parse_augment
 from sklearn_ser.features.quality import describe_training
 from sklearn_ser.metrics import Metrics, describe_predictions, score_calibration
 from sklearn_ser.model_selection import TRANSDUCTIVE, Fold

@@ -1,9 +1,6 @@
 """What one reading of a clip tells beside its features."""
 
-import builtins
 import hashlib
-import os
-from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -27,31 +24,6 @@ def clips(wav):
         str(wav("stereo.flac", stereo, sr=16000)),
         str(wav("silent.wav", np.zeros(8000))),
     ]
-
-
-@pytest.fixture
-def reads(monkeypatch):
-    """How often each file was opened, by name; whatever opened it."""
-    counts: Counter = Counter()
-    sound_file = soundfile.SoundFile.__init__
-
-    def counting(opener):
-        def count_open(file, *args, **how):
-            if str(file).endswith((".wav", ".flac")):
-                counts[str(file)] += 1
-            return opener(file, *args, **how)
-
-        return count_open
-
-    def count_sound_file(self, file, *args, **how):
-        if isinstance(file, str | int | os.PathLike):  # and no bytes that were read before
-            counts[str(file)] += 1
-        return sound_file(self, file, *args, **how)
-
-    monkeypatch.setattr(builtins, "open", counting(builtins.open))
-    monkeypatch.setattr(os, "open", counting(os.open))
-    monkeypatch.setattr(soundfile.SoundFile, "__init__", count_sound_file)
-    return counts
 
 
 @pytest.mark.parametrize("features", ["mfcc", "logmel", "functionals"])

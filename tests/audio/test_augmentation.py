@@ -6,13 +6,9 @@ import numpy as np
 import pytest
 
 from sklearn_ser import AudioLoader, SVMClassifier, make_pipeline
+from sklearn_ser.audio.augmentation import AUGMENTATIONS, AugmentedClips, parse_augment
 from sklearn_ser.exceptions import OptionError
-from sklearn_ser.features.augmentation import (
-    AUGMENTATIONS,
-    AugmentedClips,
-    augmented_features,
-    parse_augment,
-)
+from sklearn_ser.runs.store import augmented_features
 from tests.conftest import SR, run, voice
 
 

@@ -4,19 +4,17 @@ Only training clips are ever changed. The copies of a clip stay on its side of e
 """
 
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import numpy as np
 import soxr
-from sklearn.pipeline import Pipeline
 
 from sklearn_ser.audio.content import Content
 from sklearn_ser.audio.degradations import add_noise, add_reverberation, change_gain
 from sklearn_ser.audio.loader import Clips, Decoded
 from sklearn_ser.exceptions import OptionError
-from sklearn_ser.features._extraction import gather
 
-__all__ = ["AUGMENTATIONS", "AugmentedClips", "augmented_features", "parse_augment"]
+__all__ = ["AUGMENTATIONS", "AugmentedClips", "parse_augment"]
 
 
 def _change_speed(y: np.ndarray, sr: int, rng: np.random.Generator) -> np.ndarray:
@@ -51,7 +49,7 @@ def parse_augment(augment: str | None) -> list[str]:
 
     Examples
     --------
-    >>> from sklearn_ser.features.augmentation import parse_augment
+    >>> from sklearn_ser.audio.augmentation import parse_augment
     >>> parse_augment("noise, room")
     ['noise', 'room']
     """
@@ -96,33 +94,3 @@ class AugmentedClips(Clips):
         rng = np.random.default_rng([self.seed, zlib.crc32(y.data)])
         changed = AUGMENTATIONS[self.augmentation](y, self.sr or 22050, rng)
         return decoded._replace(y=np.asarray(changed, dtype=np.float32))
-
-
-def augmented_features(
-    pipeline: Pipeline, sources: Sequence, names: Sequence[str], seed: int
-) -> np.ndarray:
-    """Return the features of a changed copy of each clip for each augmentation.
-
-    Parameters
-    ----------
-    pipeline : Pipeline
-        What `make_pipeline` returned.
-    sources : sequence of n_clips sources
-        Training clips, which have been read before.
-    names : sequence of n_augmentations str
-    seed : int
-
-    Returns
-    -------
-    X : ndarray of shape (n_augmentations * n_clips, ...), float32
-        All clips under the first augmentation, then all under the second, and so on.
-    """
-    clips = pipeline.named_steps["audio"].transform(sources)
-    union = pipeline.named_steps["features"]
-    parts = []
-    for name in names:
-        X, failures = gather(union.iter_batches(AugmentedClips(clips, name, seed)), len(clips))
-        if failures:
-            raise OptionError(f"`augment={name}`: {next(iter(failures.values()))}")
-        parts.append(X)
-    return np.concatenate(parts)
