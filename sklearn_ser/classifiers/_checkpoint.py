@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from sklearn_ser._files import open_regular, staged
 from sklearn_ser.exceptions import OptionError
 
 __all__ = ["Checkpoint", "TrainingState", "identify"]
@@ -53,10 +54,8 @@ class Checkpoint:
         arrays: dict[str, Any] = {"about": np.array(about)}
         arrays |= {f"variable_{i}": value for i, value in enumerate(state.variables)}
         arrays |= {f"best_{i}": value for i, value in enumerate(state.best)}
-        ready = self.path.with_name(f".{self.path.name}.ready")
-        with open(ready, "wb") as file:
+        with staged(self.path) as ready, open(ready, "wb") as file:
             np.savez(file, **arrays)
-        os.replace(ready, self.path)
 
     def load(self) -> TrainingState | None:
         """Return the state that was saved, or None where there is none yet.
@@ -66,26 +65,32 @@ class Checkpoint:
         OptionError
             If the file belongs to another fit, or is none of ours.
         """
-        if not self.path.exists():
-            return None
         try:
-            with open(self.path, "rb") as file, np.load(file, allow_pickle=False) as arrays:
+            with open_regular(self.path) as file, np.load(file, allow_pickle=False) as arrays:
                 about = json.loads(str(arrays["about"]))
+                identity, rows = about["identity"], about["rows"]
+                if not (isinstance(rows, list) and all(isinstance(row, dict) for row in rows)):
+                    raise ValueError("its history is no list of epochs")
                 saved = {
                     kind: [arrays[f"{kind}_{i}"] for i in range(_count(arrays.files, kind))]
                     for kind in ("variable", "best")
                 }
-        except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        except FileNotFoundError:
+            return None
+        except (
+            *(OSError, ValueError, KeyError, TypeError, AttributeError),
+            *(RecursionError, EOFError, zipfile.BadZipFile),
+        ) as error:
             raise OptionError(
                 f"{self.path} is not a checkpoint that can be read ({error}): remove it to start "
                 "the fit anew."
             ) from error
-        if about["identity"] != self.identity:
+        if identity != self.identity:
             raise OptionError(
                 f"{self.path} belongs to a fit with other data or parameters: remove it to start "
                 "anew, or give those of the first fit."
             )
-        return TrainingState(about["rows"], saved["variable"], saved["best"])
+        return TrainingState(rows, saved["variable"], saved["best"])
 
 
 def _count(names: list[str], kind: str) -> int:

@@ -21,9 +21,10 @@ from sklearn.pipeline import Pipeline
 
 from sklearn_ser._files import read_regular, staged, to_json
 from sklearn_ser._sklearn import PRIVATE_TYPES
+from sklearn_ser.audio.loader import AudioLoader
 from sklearn_ser.classifiers.temperature import TemperatureScaledClassifier, check_temperature
 from sklearn_ser.exceptions import ModelError, SerError
-from sklearn_ser.features import PretrainedEmbedding
+from sklearn_ser.features import AudioFeatureUnion, SequenceScaler, SpeakerNormalizer
 from sklearn_ser.persistence.card import (
     Card,
     card_path,
@@ -32,9 +33,9 @@ from sklearn_ser.persistence.card import (
     find_model,
     read_card,
 )
-from sklearn_ser.persistence.onnx import read_onnx, to_onnx
+from sklearn_ser.persistence.onnx import PORTABLE_FEATURES, read_onnx, to_onnx
 from sklearn_ser.persistence.trust import remember, remembered
-from sklearn_ser.pipelines import FEATURES
+from sklearn_ser.pipelines import RECIPES
 
 __all__ = ["ModelFile", "load_pipeline", "read_model", "save_pipeline"]
 
@@ -43,21 +44,15 @@ MAX_MODEL_BYTES = 4_000_000_000
 # What skops may build beyond the plain scikit-learn and numpy types it trusts by itself.
 SKOPS_TRUSTED = [
     *PRIVATE_TYPES,
-    "sklearn_ser.audio.loader.AudioLoader",
     *(
         f"{kind.__module__}.{kind.__qualname__}"
-        for kind in FEATURES.values()
-        if kind is not PretrainedEmbedding  # which reads other files
+        for kind in (
+            *(AudioLoader, AudioFeatureUnion, SequenceScaler, SpeakerNormalizer),
+            *PORTABLE_FEATURES.values(),
+            *(type(recipe.classifier()) for recipe in RECIPES.values()),
+            TemperatureScaledClassifier,
+        )
     ),
-    "sklearn_ser.features.scalers.SequenceScaler",
-    "sklearn_ser.features.scalers.SpeakerNormalizer",
-    "sklearn_ser.features.union.AudioFeatureUnion",
-    "sklearn_ser.classifiers.ann.ANNClassifier",
-    "sklearn_ser.classifiers.cnn.CNNClassifier",
-    "sklearn_ser.classifiers.cnn_lstm.CNNLSTMClassifier",
-    "sklearn_ser.classifiers.lstm.LSTMClassifier",
-    "sklearn_ser.classifiers.svm.SVMClassifier",
-    "sklearn_ser.classifiers.temperature.TemperatureScaledClassifier",
 ]
 
 

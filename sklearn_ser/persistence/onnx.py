@@ -28,7 +28,7 @@ from sklearn_ser.exceptions import ModelError, OptionError
 from sklearn_ser.features import AudioFeatureUnion, SpeakerNormalizer
 from sklearn_ser.pipelines import FEATURES
 
-__all__ = ["ONNXClassifier", "read_onnx", "to_onnx"]
+__all__ = ["PORTABLE_FEATURES", "ONNXClassifier", "read_onnx", "to_onnx"]
 
 FORMAT = 1
 METADATA = "sklearn_ser"
@@ -210,7 +210,7 @@ def read_onnx(data: bytes, name: str) -> Pipeline:
         clf: BaseEstimator = ONNXClassifier(data, classes)
         clf._running = session
         features = [
-            (step, _PORTABLE[kind](**_decode(params)))
+            (step, PORTABLE_FEATURES[kind](**_decode(params)))
             for step, kind, params in metadata["features"]
         ]
         union = AudioFeatureUnion(features, transformer_weights=metadata["weights"])
@@ -239,11 +239,11 @@ def _check_outputs(clf: ONNXClassifier, union: AudioFeatureUnion) -> None:
 
 
 # An untrusted file must not name a folder of this machine, or a checkpoint to download.
-_PORTABLE = {name: kind for name, kind in FEATURES.items() if name != "embedding"}
+PORTABLE_FEATURES = {name: kind for name, kind in FEATURES.items() if name != "embedding"}
 
 
 def _feature_name(transformer: BaseEstimator) -> str:
-    for name, kind in _PORTABLE.items():
+    for name, kind in PORTABLE_FEATURES.items():
         if type(transformer) is kind:
             return name
     raise ModelError(

@@ -1,4 +1,5 @@
 import json
+import os
 import pickle
 import subprocess
 import sys
@@ -287,9 +288,24 @@ def test_a_checkpoint_of_another_fit_is_refused(tmp_path):
             other.fit(X, Y, checkpoint=checkpoint)
     with pytest.raises(OptionError, match="other data or parameters"):
         clone(ann).fit(X[::-1], Y, checkpoint=checkpoint)
-    checkpoint.write_bytes(checkpoint.read_bytes()[:-100])
+    whole = checkpoint.read_bytes()
+    for about in ("[]", "3", '{"identity": "x"}', '{"identity": "x", "rows": [1]}', "[" * 9999):
+        np.savez(checkpoint, about=np.array(about))
+        with pytest.raises(OptionError, match=r"checkpoint\.npz is not a checkpoint"):
+            clone(ann).fit(X, Y, checkpoint=checkpoint)
+    checkpoint.write_bytes(whole[:-100])
     with pytest.raises(OptionError, match=r"checkpoint\.npz is not a checkpoint"):
         clone(ann).fit(X, Y, checkpoint=checkpoint)
+
+
+@pytest.mark.skipif(not hasattr(os, "symlink"), reason="no links here")
+def test_a_checkpoint_is_not_written_through_a_link(tmp_path):
+    precious = tmp_path / "precious"
+    precious.write_text("do not touch")
+    for name in ("checkpoint.npz.ready", ".checkpoint.npz.ready", ".checkpoint.npz"):
+        (tmp_path / name).symlink_to(precious)
+    ANNClassifier((4,), epochs=1).fit(X[:50], Y[:50], checkpoint=tmp_path / "checkpoint.npz")
+    assert precious.read_text() == "do not touch"
 
 
 def test_a_pickle_weighs_no_more_than_kerass_own_file(fitted, tmp_path):

@@ -20,6 +20,7 @@ from sklearn_ser.corpora import load_data
 from sklearn_ser.exceptions import ModelError
 from sklearn_ser.persistence import read_model
 from sklearn_ser.persistence.card import card_path, read_card
+from sklearn_ser.persistence.formats import SKOPS_TRUSTED
 from tests.conftest import run, voice
 
 
@@ -319,6 +320,27 @@ def test_skops_networks_are_built_from_their_parameters_alone(corpus, tmp_path, 
     evil = load_pipeline(save_pipeline(pipe, tmp_path / "evil.skops"))
     with pytest.raises(ModelError, match="its parameters and its weights do not fit"):
         evil.predict(corpus["path"][:1])
+
+
+CLASS_PATHS = """
+    audio.loader.AudioLoader classifiers.ann.ANNClassifier classifiers.cnn.CNNClassifier
+    classifiers.cnn_lstm.CNNLSTMClassifier classifiers.lstm.LSTMClassifier
+    classifiers.svm.SVMClassifier classifiers.temperature.TemperatureScaledClassifier
+    features.articulation.Formants features.auditory.BarkSpectrum features.auditory.Loudness
+    features.auditory.SpectralShape features.rhythm.ModulationSpectrum features.rhythm.Rhythm
+    features.scalers.SequenceScaler features.scalers.SpeakerNormalizer
+    features.sequences.FrameFeatures features.sequences.LogMelSpectrogram
+    features.spectral.Chroma features.spectral.MelSpectrogram features.spectral.MFCC
+    features.spectral.SpectralContrast features.union.AudioFeatureUnion features.voice.Pitch
+    features.voice.VoiceCorrelations features.voice.VoiceQuality
+"""
+
+
+def test_class_paths_of_saved_pipelines_stay():
+    """Files of all versions name these paths: a class may move, but not without an alias there."""
+    trusted = {name for name in SKOPS_TRUSTED if name.startswith("sklearn_ser.")}
+    assert {f"sklearn_ser.{path}" for path in CLASS_PATHS.split()} <= trusted
+    assert not any(name.rpartition(".")[2] == "PretrainedEmbedding" for name in trusted)
 
 
 def test_what_cannot_be_saved(fitted, tmp_path):
