@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 from sklearn.pipeline import Pipeline
 
-from sklearn_ser._files import as_text, check_writable, write_atomically
+from sklearn_ser._files import as_text, check_writable, locked, write_atomically
 from sklearn_ser.exceptions import OptionError, OutputError, UnfinishedError
 from sklearn_ser.pipelines import drop_failures, extract_features
 
@@ -63,22 +63,25 @@ def write_feature_table(
     if len(features.feature_shape()) > 1:
         raise OptionError("Sequences of frames have no table form: choose other `features`.")
     partial = out.with_name(f".{out.name}.partial")
+    busy = f"Another process is writing {out}: wait for it, or give another file."
     if features.cache_dir is None:
         features.set_params(cache_dir=partial)
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
-        matrix, _, failures = extract_features(pipeline, table["path"].tolist(), on_batch)
-        table, skipped = drop_failures(table, failures, on_error)
-        columns = [name for name in ("path", "emotion", "speaker") if name in table]
-        rows = pd.concat(
-            [
-                table[columns].assign(path=table["path"].map(as_text)).reset_index(drop=True),
-                pd.DataFrame(matrix, columns=features.get_feature_names_out()),
-            ],
-            axis=1,
-        )
-        write = rows.to_parquet if out.suffix == ".parquet" else rows.to_csv
-        write_atomically(out, lambda path: write(path, index=False))
+        with locked(out.with_name(f".{out.name}.lock"), busy):
+            matrix, _, failures = extract_features(pipeline, table["path"].tolist(), on_batch)
+            table, skipped = drop_failures(table, failures, on_error)
+            columns = [name for name in ("path", "emotion", "speaker") if name in table]
+            rows = pd.concat(
+                [
+                    table[columns].assign(path=table["path"].map(as_text)).reset_index(drop=True),
+                    pd.DataFrame(matrix, columns=features.get_feature_names_out()),
+                ],
+                axis=1,
+            )
+            write = rows.to_parquet if out.suffix == ".parquet" else rows.to_csv
+            write_atomically(out, lambda path: write(path, index=False))
+            shutil.rmtree(partial, ignore_errors=True)
     except KeyboardInterrupt as error:
         raise UnfinishedError(
             "Stopped. The same command goes on where it was: the features so far are kept."
@@ -87,7 +90,6 @@ def write_feature_table(
         if isinstance(error, OutputError):
             raise
         raise OutputError(f"{out} cannot be written: {error.strerror or error}.") from error
-    shutil.rmtree(partial, ignore_errors=True)
     return {
         "n_clips": len(rows),
         "n_features": matrix.shape[1],

@@ -21,6 +21,17 @@ def test_keyboard_interrupt_keeps_the_features(little_corpus, tmp_path):
     assert [path.name for path in tmp_path.glob("*t.csv*")] == ["t.csv"]
 
 
+def test_lock(little_corpus, tmp_path):
+    table, out = load_data(little_corpus), tmp_path / "t.csv"
+
+    def write_too(done, total):
+        with pytest.raises(OptionError, match="Another process is writing"):
+            write_feature_table(make_pipeline("passthrough", "mfcc"), table, out)
+
+    pipeline = make_pipeline("passthrough", "mfcc")
+    assert write_feature_table(pipeline, table, out, on_batch=write_too)["n_clips"] == 24
+
+
 def test_sequences_are_refused_before_the_work(little_corpus, tmp_path):
     def work(done, total):
         raise AssertionError("the work was begun")
