@@ -184,7 +184,7 @@ def test_it_says_so_when_it_cannot_keep_up():
     assert report.figures()["latency_ms"]["p50"] == 200
 
 
-def test_bars(model):
+def test_bars_show_the_smoothed_probabilities(model):
     y = np.concatenate([voice(2, 100), np.zeros(4 * SR, np.float32)])
     events = EmotionStream(load_pipeline(model)).push(y)
     emotions = ["angry", "neutral", "sad"]
