@@ -19,6 +19,7 @@ from sklearn_ser.audio.completeness import (
 )
 from sklearn_ser.audio.ffmpeg import FFMPEG, demuxer_of, open_with_ffmpeg
 from sklearn_ser.audio.mpg123 import without_messages
+from sklearn_ser.audio.resampling import resample
 from sklearn_ser.audio.sources import descriptor, open_binary
 from sklearn_ser.audio.waveforms import is_waveform, split_waveform, unpack
 from sklearn_ser.exceptions import AudioError
@@ -38,9 +39,6 @@ __all__ = [
 
 SERVED_FORMATS = ("WAV", "WAVEX", "FLAC", "OGG", "MP3", "AIFF")
 """The formats that are decoded for untrusted clients; OGG holds Vorbis and Opus."""
-
-SOXR_TYPES = {"soxr_vhq": "VHQ", "soxr_hq": "HQ", "soxr_mq": "MQ", "soxr_lq": "LQ", "soxr_qq": "QQ"}
-RESAMPY_TYPES = ("kaiser_best", "kaiser_fast")
 
 # Rates outside are a damaged header, not audio: telephones use 8,000 Hz, bat recorders 500,000 Hz.
 LOWEST_RATE, HIGHEST_RATE = 1_000, 1_000_000
@@ -189,8 +187,13 @@ def _decode(source: Any, settings: AudioSettings, name: str) -> tuple[np.ndarray
 
 def finish(y: np.ndarray, rate: int, settings: AudioSettings, name: str) -> np.ndarray:
     """Return decoded samples at the rate of the settings, trimmed where they say so."""
-    y = _resample(y, rate, settings, name)
-    return y if settings.top_db is None else _trim(y, settings.top_db)
+    y = resample(y, rate, settings.sr, settings.res_type, name)
+    if settings.top_db is None:
+        return y
+    import librosa
+
+    trimmed, _ = librosa.effects.trim(y, top_db=settings.top_db)
+    return trimmed if len(trimmed) else y
 
 
 @contextmanager
@@ -416,37 +419,3 @@ def name_of(source: Any, position: int | None = None) -> str:
         return file
     kind = "waveform" if is_waveform(unpack(source)) else "source"
     return f"the {kind}" if position is None else f"{kind} {position}"
-
-
-def _resample(y: np.ndarray, rate: int, settings: AudioSettings, name: str) -> np.ndarray:
-    sr, res_type = settings.sr, settings.res_type
-    if rate == sr:
-        return y
-    n_times = int(np.ceil(len(y) * sr / rate))
-    try:
-        if res_type in SOXR_TYPES:
-            import soxr
-
-            resampled = soxr.resample(y, rate, sr, quality=SOXR_TYPES[res_type])
-        else:
-            import resampy
-
-            resampled = resampy.resample(y, rate, sr, filter=res_type)
-    except ImportError as error:
-        raise AudioError(
-            f"res_type={res_type!r} needs resampy: pip install 'sklearn-ser[classic]', or use "
-            "res_type='soxr_hq'."
-        ) from error
-    except ValueError as error:  # resampy refuses clips of a few samples
-        raise AudioError(f"{name} cannot be resampled to {sr} Hz: {error}.") from error
-    # The exact length by rounding up, as librosa.resample has it.
-    if len(resampled) < n_times:
-        resampled = np.pad(resampled, (0, n_times - len(resampled)))
-    return resampled[:n_times].astype(np.float32, copy=False)
-
-
-def _trim(y: np.ndarray, top_db: float) -> np.ndarray:
-    import librosa
-
-    trimmed, _ = librosa.effects.trim(y, top_db=top_db)
-    return trimmed if len(trimmed) else y

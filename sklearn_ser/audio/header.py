@@ -3,6 +3,7 @@
 import os
 from typing import NamedTuple
 
+from sklearn_ser.audio.completeness import FORMATS
 from sklearn_ser.audio.decoding import AudioSettings, open_source
 from sklearn_ser.exceptions import AudioError
 
@@ -40,18 +41,11 @@ def read_header(path: str, *, decode: bool = True) -> Header | None:
     ...     read_header(f"{folder}/a.wav")
     Header(seconds=1.5, rate=16000)
     """
-    import soundfile
-
     if not os.path.isfile(path):
         return None
+    settings = AudioSettings(max_duration=None, formats=None if decode else FORMATS)
     try:
-        with soundfile.SoundFile(os.fsencode(path)) as file:
-            return Header(file.frames / file.samplerate, file.samplerate)
-    except (soundfile.SoundFileError, OSError):
-        if not decode:
-            return None
-    try:
-        with open_source(path, AudioSettings(max_duration=None), path) as (reader, promised):
+        with open_source(path, settings, path) as (reader, promised):
             return Header(promised / reader.samplerate, reader.samplerate)
     except AudioError:
         return None

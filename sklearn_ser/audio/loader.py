@@ -17,14 +17,13 @@ from sklearn_ser._sklearn import at_least, one_of, positive, validate_params
 from sklearn_ser.audio.content import Content, read_content
 from sklearn_ser.audio.decoding import (
     LOWEST_RATE,
-    RESAMPY_TYPES,
-    SOXR_TYPES,
     AudioSettings,
     decode,
     finish,
     load_audio,
     name_of,
 )
+from sklearn_ser.audio.resampling import RESAMPY_TYPES, SOXR_TYPES
 from sklearn_ser.audio.waveforms import full_scale, is_pair
 from sklearn_ser.exceptions import AudioError
 

@@ -13,8 +13,9 @@ import numpy as np
 from sklearn.pipeline import Pipeline
 
 from sklearn_ser._files import nan_to_none
-from sklearn_ser.audio.blocks import StreamResampler, iter_blocks
+from sklearn_ser.audio.blocks import iter_blocks
 from sklearn_ser.audio.decoding import FULL_SCALE, AudioSettings, check_finite
+from sklearn_ser.audio.resampling import StreamResampler
 from sklearn_ser.audio.waveforms import check_waveform
 from sklearn_ser.exceptions import OptionError
 from sklearn_ser.inference.predictor import SILENCE, Prediction, Predictor
