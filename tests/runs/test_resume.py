@@ -1,15 +1,19 @@
 import json
 from dataclasses import replace
+from fnmatch import fnmatch
+from typing import ClassVar
 
 import joblib
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.linear_model import LogisticRegression
 from typer.testing import CliRunner
 
 from sklearn_ser import SVMClassifier
 from sklearn_ser.cli import app
 from sklearn_ser.exceptions import OptionError, OutputError, SearchStopped, UnfinishedError
+from sklearn_ser.pipelines import RECIPES, Recipe
 from sklearn_ser.runs import RunOptions, SearchOptions, fit_run, read_options, search_run
 from sklearn_ser.runs.run_folder import write_options
 
@@ -112,21 +116,30 @@ def test_planted_symbolic_links_are_refused(options, tmp_path, name):
     assert not options.out.exists()
 
 
-def test_checkpoints_are_named_by_what_they_belong_to(options, tmp_path):
+class Checkpointed(LogisticRegression):
+    """A classifier that writes down what its checkpoints are called."""
+
+    names: ClassVar[list[str]] = []
+
+    def fit(self, X, y, checkpoint=None):
+        self.names.append(checkpoint.name)
+        return super().fit(X, y)
+
+
+def test_checkpoints_are_named_by_what_they_belong_to(options, tmp_path, monkeypatch):
     """A run that goes on finds the state of each fit by its clips and settings, not by its turn."""
-    names = set()
-
-    def look(stage, done, total, detail):
-        names.update(file.name for file in tmp_path.glob(".*.partial/checkpoint-*.npz"))
-
-    options = replace(options, folds=2, params={"clf__epochs": 1})
-    fit_run(options, look)
-    first = set(names)
-    assert len(first) == 3  # two folds, and the pipeline of all clips
-    fit_run(replace(options, out=tmp_path / "again", n_jobs=2), look)
-    assert names == first
-    fit_run(replace(options, out=tmp_path / "other", seed=1), look)
-    assert len(names) == 6
+    monkeypatch.setitem(RECIPES, "ann", Recipe("", Checkpointed, ("mfcc",), {}))
+    monkeypatch.setattr(Checkpointed, "names", names := [])
+    options = replace(options, folds=2, params={})
+    fit_run(options)
+    assert len(set(names)) == 3  # two folds, and the pipeline of all clips
+    assert all(fnmatch(name, "checkpoint-*.npz") for name in names)
+    fit_run(replace(options, out=tmp_path / "again", n_jobs=2))
+    assert names[3:] == names[:3]
+    for change in ({"seed": 1}, {"params": {"clf__C": 2}}, {"features": "chroma"}):
+        fit_run(replace(options, out=tmp_path / str(change)[:9], **change))
+    assert len(names) == 15
+    assert len(set(names)) == 12
 
 
 def test_remains_without_a_checkpoint_are_removed(options, tmp_path):
