@@ -279,6 +279,39 @@ def names_imported(path):
             yield from (alias.name for alias in node.names)
 
 
+def test_every_module_has_its_package_and_a_name_of_its_own():
+    top = {path.name for path in PACKAGE.glob("*.py")}
+    assert top == {
+        *("__init__.py", "__main__.py", "exceptions.py", "pipelines.py", "_files.py"),
+        "_sklearn.py",
+    }
+    names = [path.name for path in PACKAGE.rglob("*.py") if path.name != "__init__.py"]
+    assert [name for name in set(names) if names.count(name) > 1] == []
+
+
+def test_no_function_shadows_a_submodule():
+    for package in PACKAGE.iterdir():
+        if (package / "__init__.py").exists() and package.name != "cli":
+            public = getattr(importlib.import_module(f"sklearn_ser.{package.name}"), "__all__", [])
+            modules = {path.stem for path in package.glob("*.py")}
+            assert modules.isdisjoint(public), package.name
+
+
+def test_functions_fit_on_a_screen():
+    """Bodies of fewer than 60 lines, and at most 8 parameters but for estimators and commands."""
+    for path in PACKAGE.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                continue
+            body = node.body[1:] if ast.get_docstring(node) else node.body
+            where = f"{path.relative_to(PACKAGE)}, {node.name}"
+            if body:
+                assert body[-1].end_lineno - body[0].lineno + 1 < 60, where
+            if node.name != "__init__" and path.parent.name != "cli":
+                arguments = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
+                assert sum(arg.arg not in ("self", "cls") for arg in arguments) <= 8, where
+
+
 @pytest.mark.parametrize(
     ("statement", "absent"),
     [

@@ -4,7 +4,7 @@ Change here how sources become rows, windows and segments, and when a prediction
 """
 
 from sklearn_ser.inference.predictor import Prediction, Predictor, load_predictor, predict_table
-from sklearn_ser.inference.sources import find_sources
+from sklearn_ser.inference.source_files import find_sources
 from sklearn_ser.inference.stream import EmotionEvent, EmotionStream
 
 __all__ = [
