@@ -126,14 +126,14 @@ def serve(
 
 def _parse_formats(text: str) -> tuple[str, ...] | None:
     """Return libsndfile's names of the formats in a list, or None for all."""
-    import soundfile
-
+    from sklearn_ser.audio.completeness import FORMATS
+    from sklearn_ser.audio.ffmpeg import FFMPEG
     from sklearn_ser.exceptions import OptionError
 
     if text.strip().lower() == "all":
         return None
     names = {name.strip().upper() for name in text.split(",")} - {""}
-    known = {*soundfile.available_formats(), "OPUS", "FFMPEG"}
+    known = {*FORMATS, "OPUS", FFMPEG}
     if unknown := sorted(names - known):
         raise OptionError(
             f"`formats` holds {', '.join(unknown)}: there are {', '.join(sorted(known))}, and all."
