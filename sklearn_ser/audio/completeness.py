@@ -10,7 +10,7 @@ import os
 import re
 from typing import Any, BinaryIO
 
-from sklearn_ser.audio.sources import descriptor
+from sklearn_ser.audio.opening import descriptor
 from sklearn_ser.exceptions import AudioError
 
 __all__ = ["FORMATS", "check_header", "check_rest", "cut_short", "joined"]

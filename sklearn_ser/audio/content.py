@@ -10,7 +10,7 @@ import numpy as np
 
 from sklearn_ser._files import open_regular
 from sklearn_ser.audio.decoding import BLOCK, AudioSettings, decode
-from sklearn_ser.audio.sources import fetch, is_url
+from sklearn_ser.audio.opening import fetch, is_url
 from sklearn_ser.audio.waveforms import unpack
 from sklearn_ser.exceptions import AudioError
 

@@ -19,8 +19,8 @@ from sklearn_ser.audio.completeness import (
 )
 from sklearn_ser.audio.ffmpeg import FFMPEG, demuxer_of, open_with_ffmpeg
 from sklearn_ser.audio.mpg123 import without_messages
+from sklearn_ser.audio.opening import descriptor, open_binary
 from sklearn_ser.audio.resampling import resample
-from sklearn_ser.audio.sources import descriptor, open_binary
 from sklearn_ser.audio.waveforms import is_waveform, split_waveform, unpack
 from sklearn_ser.exceptions import AudioError
 

@@ -10,6 +10,8 @@ from collections.abc import Callable
 import numpy as np
 from scipy.signal import butter, fftconvolve, sosfilt
 
+from sklearn_ser.audio.mpg123 import without_messages
+
 __all__ = [
     "DEGRADATIONS",
     "Degradation",
@@ -108,7 +110,8 @@ def code_mp3(y: np.ndarray, sr: int) -> np.ndarray:
         subtype="MPEG_LAYER_III", bitrate_mode="CONSTANT", compression_level=MP3_LEVEL,
     )  # fmt: skip
     file.seek(0)
-    coded = soundfile.read(file, dtype="float32")[0][MP3_DELAY:]
+    with without_messages():
+        coded = soundfile.read(file, dtype="float32")[0][MP3_DELAY:]
     return _of_length(coded if rate == sr else soxr.resample(coded, rate, sr), len(y))
 
 

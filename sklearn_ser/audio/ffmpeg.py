@@ -14,7 +14,7 @@ import time
 from collections.abc import Iterator
 from typing import BinaryIO
 
-from sklearn_ser.audio import sources
+from sklearn_ser.audio import opening
 from sklearn_ser.audio.completeness import joined
 from sklearn_ser.exceptions import AudioError
 
@@ -81,10 +81,10 @@ def open_with_ffmpeg(file: BinaryIO, demuxer: str, seconds: float | None, name: 
         )
     if _begins_again(file, demuxer):
         raise joined(name)
-    handle, copy = sources.descriptor(file), None
+    handle, copy = opening.descriptor(file), None
     if handle is None:  # bytes, say: ffmpeg needs a file that it can seek in
         file.seek(0)
-        copy = sources.spool(iter(lambda: file.read(1 << 18), b""), name)
+        copy = opening.spool(iter(lambda: file.read(1 << 18), b""), name)
         handle = copy.fileno()
     command = [
         *(program, "-nostdin", "-hide_banner", "-v", "error", "-max_alloc", str(1 << 28)),
@@ -94,7 +94,7 @@ def open_with_ffmpeg(file: BinaryIO, demuxer: str, seconds: float | None, name: 
         *("-map_metadata", "-1", "-c:a", "pcm_f32le", "-f", "wav", "pipe:1"),
     ]
     try:
-        return sources.spool(_run(command, handle, name), name)
+        return opening.spool(_run(command, handle, name), name)
     finally:
         if copy is not None:
             copy.close()
@@ -146,12 +146,12 @@ def _run(command: list[str], handle: int, name: str) -> Iterator[bytes]:
         poll.register(out, select.POLLIN)
         poll.register(err, select.POLLIN)
         n_open = 2
-        deadline = time.monotonic() + sources.MAX_SECONDS
+        deadline = time.monotonic() + opening.MAX_SECONDS
         while n_open:
             ready = poll.poll(max(0.0, deadline - time.monotonic()) * 1000)
             if not ready:
                 raise AudioError(
-                    f"{name} takes ffmpeg more than {sources.MAX_SECONDS:g} s: convert it to "
+                    f"{name} takes ffmpeg more than {opening.MAX_SECONDS:g} s: convert it to "
                     "flac first."
                 )
             for stream, _ in ready:

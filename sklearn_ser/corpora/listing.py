@@ -11,7 +11,7 @@ from typing import Any, cast
 import pandas as pd
 
 from sklearn_ser._files import as_text
-from sklearn_ser.audio.sources import readable_suffixes
+from sklearn_ser.audio.opening import readable_suffixes
 from sklearn_ser.corpora.base import AUDIO_SUFFIXES, COLUMNS, Reader
 from sklearn_ser.corpora.emotions import canonical_emotion
 from sklearn_ser.exceptions import CorpusError, CorpusWarning

@@ -16,7 +16,7 @@ from typing import Any
 import pandas as pd
 
 from sklearn_ser._files import as_text, read_regular
-from sklearn_ser.audio.sources import check_source, is_url
+from sklearn_ser.audio.opening import check_source, is_url
 from sklearn_ser.corpora.base import COLUMNS
 from sklearn_ser.corpora.emotions import canonical_emotion
 from sklearn_ser.corpora.listing import absolute, as_paths, make_table, some, to_records

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from sklearn_ser._files import as_text
-from sklearn_ser.audio.sources import is_url
+from sklearn_ser.audio.opening import is_url
 from sklearn_ser.corpora.listing import describe_unread, list_folder
 from sklearn_ser.exceptions import CorpusError, CorpusWarning
 

@@ -7,7 +7,7 @@ import subprocess
 import numpy as np
 import pytest
 
-from sklearn_ser.audio import ffmpeg, sources
+from sklearn_ser.audio import ffmpeg, opening
 from sklearn_ser.audio.blocks import iter_blocks
 from sklearn_ser.audio.decoding import SERVED_FORMATS, AudioSettings, load_audio, read_source
 from sklearn_ser.exceptions import AudioError
@@ -99,9 +99,9 @@ def test_length_is_bounded_while_it_decodes(convert, monkeypatch):
     path = convert("clip.m4a", "-c:a aac", voice(20.0))
     refused(path, "more than the 5 s that count as one clip", max_duration=5)
     assert len(load_audio(path, offset=3, duration=2)) == 2 * SR
-    monkeypatch.setattr(sources, "MAX_BYTES", 500_000)
+    monkeypatch.setattr(opening, "MAX_BYTES", 500_000)
     refused(path, "sends more than 0 MB|sends more than 1 MB")
-    monkeypatch.setattr(sources, "MAX_SECONDS", 0.0)
+    monkeypatch.setattr(opening, "MAX_SECONDS", 0.0)
     refused(path, "takes ffmpeg more than 0 s")
 
 

@@ -83,7 +83,7 @@ def check_source(source: Any, name: str | None = None) -> None:
 
     Examples
     --------
-    >>> from sklearn_ser.audio.sources import check_source
+    >>> from sklearn_ser.audio.opening import check_source
     >>> check_source("https://example.org/clip.wav")
     >>> check_source("reference://x::file:///etc/passwd")
     Traceback (most recent call last):

@@ -9,14 +9,16 @@ import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import numpy as np
 import pytest
 
-from sklearn_ser.audio import sources
+from sklearn_ser.audio import opening
 from sklearn_ser.audio.decoding import SERVED_FORMATS, AudioSettings, load_audio, read_source
-from sklearn_ser.audio.sources import check_source, readable_suffixes
+from sklearn_ser.audio.degradations import code_mp3
+from sklearn_ser.audio.opening import check_source, readable_suffixes
 from sklearn_ser.exceptions import AudioError
 from tests.conftest import SR, run, voice
 
@@ -123,12 +125,12 @@ def test_urls(web):
 
 @pytest.mark.parametrize("path", ["endless", "ranges"])
 def test_a_body_without_end(web, path, monkeypatch):
-    monkeypatch.setattr(sources, "MAX_BYTES", 3_000_000)
+    monkeypatch.setattr(opening, "MAX_BYTES", 3_000_000)
     refused(f"{web}/{path}.wav", r"sends more than 3 MB: save it as wav or flac first")
 
 
 def test_a_body_that_never_comes(web, monkeypatch):
-    monkeypatch.setattr(sources, "MAX_SECONDS", 0.5)
+    monkeypatch.setattr(opening, "MAX_SECONDS", 0.5)
     refused(f"{web}/slow.wav", r"not come to its end within 0\.5 s: save it to a file first")
 
 
@@ -160,14 +162,14 @@ def test_a_named_pipe(wav, tmp_path):
 
 @not_windows
 def test_a_pipe_that_nobody_writes_to(tmp_path, monkeypatch):
-    monkeypatch.setattr(sources, "MAX_SECONDS", 0.3)
+    monkeypatch.setattr(opening, "MAX_SECONDS", 0.3)
     os.mkfifo(tmp_path / "pipe")
     refused(tmp_path / "pipe", r"within 0\.3 s: save it to a file")
 
 
 @not_windows
 def test_a_pipe_without_end(tmp_path, monkeypatch):
-    monkeypatch.setattr(sources, "MAX_BYTES", 1_000_000)
+    monkeypatch.setattr(opening, "MAX_BYTES", 1_000_000)
     with subprocess.Popen(["cat", "/dev/zero"], stdout=subprocess.PIPE) as process:
         refused(f"/dev/fd/{process.stdout.fileno()}", "sends more than 1 MB")
         process.kill()
@@ -258,3 +260,21 @@ def test_other_messages_are_not_lost_while_mp3_is_decoded(capfd):
             os.write(2, b"[src/libmpg123/parse.c:wetwork():1349] error: Giving up\n")
     os.write(2, b"later\n")
     assert capfd.readouterr().err == "ours\nlater\n"
+
+
+def test_mp3_in_many_threads(wav, capfd):
+    data = wav("a.mp3", voice(0.3)).read_bytes()
+    expected = load_audio(data)
+    before = os.fstat(2)
+    with ThreadPoolExecutor(4) as pool:
+        for y in pool.map(load_audio, [data] * 60):
+            np.testing.assert_array_equal(y, expected)
+    assert os.path.samestat(os.fstat(2), before)
+    os.write(2, b"still here\n")
+    assert capfd.readouterr().err == "still here\n"
+
+
+def test_the_telephone_codec_writes_nothing_to_standard_error(capfd):
+    for sr in (16000, SR, 44100):
+        code_mp3(voice(1.0, sr=sr), sr)
+    assert capfd.readouterr().err == ""
