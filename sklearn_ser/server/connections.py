@@ -26,6 +26,7 @@ __all__ = ["Connections", "make_server"]
 logger = logging.getLogger(__name__)
 
 SWEEP_SECONDS = 1.0
+MOST_FRAGMENTS = 1000  # of a message
 SEND_BUFFER = 1 << 16  # bytes of a WebSocket
 MOST_UNREAD = 1 << 20  # bytes of answers and pongs that wait for a client to read them
 REFUSAL = (
@@ -205,6 +206,11 @@ class _WebSocket(_Bounded, WebSocketsSansIOProtocol):
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
         if self.transport.get_write_buffer_size() > MOST_UNREAD:  # pings, and nothing is read
+            self.transport.abort()
+
+    def handle_cont(self, event: Any) -> None:
+        super().handle_cont(event)
+        if len(self.frames) > MOST_FRAGMENTS:  # none of which need hold a byte
             self.transport.abort()
 
     def keepalive_timeout(self) -> None:

@@ -129,7 +129,7 @@ class _Conversation:
                 await self._send({"type": "end", "seconds": self.stream.seconds})
                 await _close(self.socket, DONE, "")
                 return
-            if message.get("bytes") is None:
+            if not message.get("bytes"):
                 raise ValueError("Send samples in binary messages, or the text end.")
             await self._take(self.rest + message["bytes"])
 

@@ -306,6 +306,7 @@ def reason(url, *messages):
         ([4000 * "["], "recursion"),
         (['{"rate": 16000, "token": "' + 5000 * "x" + '"}'], "may have 4096 characters"),
         (['{"rate": 16000}', "begin"], "binary messages"),
+        (['{"rate": 16000}', b""], "binary messages"),
         (['{"rate": 16000}', np.full(10, np.nan, "<f4").tobytes()], "NaN"),
     ],
 )
@@ -780,12 +781,7 @@ def test_a_socket_that_reads_nothing_loses_its_place(quick):
     with socket.socket() as deaf:
         deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         deaf.connect((host, int(port)))
-        deaf.sendall(
-            f"GET /stream HTTP/1.1\r\nHost: {host}:{port}\r\nUpgrade: websocket\r\n"
-            "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
-            "Sec-WebSocket-Key: MDEyMzQ1Njc4OWFiY2RlZg==\r\n\r\n".encode()
-        )
-        assert b" 101 " in deaf.recv(4096)
+        open_socket(deaf, host, port)
         deaf.sendall(frame(1, b'{"rate": 1000, "window": 0.1, "hop": 0.05}'))
         wait_until(lambda: streams(1.0))
         deaf.settimeout(0.2)
@@ -793,6 +789,25 @@ def test_a_socket_that_reads_nothing_loses_its_place(quick):
             for _ in range(200):
                 deaf.sendall(frame(2, bytes(4 * 1000)))
         wait_until(lambda: streams(0.0))
+
+
+def test_messages_in_endless_pieces(quick):
+    host, port = quick[0].removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port)), 20) as connection:
+        open_socket(connection, host, port)
+        connection.sendall(b"\x01\x80" + bytes(4))
+        pieces = itertools.repeat((b"\x00\x80" + bytes(4)) * 1000, 1000)
+        with pytest.raises(ConnectionError):
+            list(map(connection.sendall, pieces))
+
+
+def open_socket(connection, host, port):
+    connection.sendall(
+        f"GET /stream HTTP/1.1\r\nHost: {host}:{port}\r\nUpgrade: websocket\r\n"
+        "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+        "Sec-WebSocket-Key: MDEyMzQ1Njc4OWFiY2RlZg==\r\n\r\n".encode()
+    )
+    assert b" 101 " in connection.recv(4096)
 
 
 def frame(kind, data):
