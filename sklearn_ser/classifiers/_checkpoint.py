@@ -1,4 +1,4 @@
-"""The state of a training after its last epoch, on the disk: what a killed fit goes on from."""
+"""Checkpoints of a training: its state after the last epoch, for a fit that was interrupted."""
 
 import hashlib
 import json

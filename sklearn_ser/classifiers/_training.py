@@ -1,4 +1,4 @@
-"""One training of a Keras network: its batches, its epochs, and the epoch that is kept."""
+"""Training of a Keras network: batches, epochs, and the choice of the epoch to keep."""
 
 import time
 from collections.abc import Callable

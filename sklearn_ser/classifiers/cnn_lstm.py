@@ -1,4 +1,4 @@
-"""The network that convolves and then recalls."""
+"""The network of convolutional and recurrent layers over features of frames."""
 
 from numbers import Integral
 

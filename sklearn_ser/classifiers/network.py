@@ -1,4 +1,4 @@
-"""The scikit-learn classifier around a Keras network that all networks here share."""
+"""Base class of the networks: a scikit-learn classifier around a Keras network."""
 
 import math
 import os

@@ -1,4 +1,4 @@
-"""The support vector machine whose scores are calibrated probabilities."""
+"""`SVMClassifier`: a support vector machine with calibrated probabilities."""
 
 import warnings
 from numbers import Real

@@ -1,4 +1,4 @@
-"""Temperature scaling: probabilities calibrated on a validation set."""
+"""Temperature scaling: probabilities calibrated by one number, fitted on held-out clips."""
 
 from numbers import Real
 from typing import Any

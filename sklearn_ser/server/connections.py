@@ -1,4 +1,4 @@
-"""TCP connections: how many of whom, and how long one may do nothing.
+"""Limits on TCP connections: their number per address, and idle time.
 
 uvicorn ends a connection that is idle after a response. What it does not end is one that never
 sends a whole request, one that takes nothing of its answer, and one too many.

@@ -1,4 +1,4 @@
-"""How much an untrusted client may ask for."""
+"""Limits on what an untrusted client may ask for."""
 
 import os
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""A few processes that hold the model and predict uploads, each replaceable at any moment.
+"""Pool of processes that hold the model and predict uploads; each can be replaced any time.
 
 Each process is at the other end of a socket. What comes back over it is lengths and JSON, never
 objects: a process that a file has taken over cannot reach further through it.
