@@ -12,11 +12,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from sklearn_ser.audio.completeness import (
-    check_header,
-    check_rest,
-    cut_short,
-)
+from sklearn_ser.audio.completeness import check_header, check_rest, cut_short
 from sklearn_ser.audio.ffmpeg import FFMPEG, demuxer_of, open_with_ffmpeg
 from sklearn_ser.audio.mpg123 import without_messages
 from sklearn_ser.audio.opening import descriptor, open_binary
@@ -220,7 +216,8 @@ def open_source(
                     f"{name} does not say how long it is, as if written to a pipe: write it again, "
                     "with ffmpeg -i IN OUT.flac for instance."
                 )
-            _check_length(reader.seek(settings), reader.samplerate, settings, name)
+            n_times = reader.seek(settings)
+            _check_length(n_times, reader.samplerate, settings, name, at_least=reader.by_ffmpeg)
             yield reader, reader.promised
     except (soundfile.SoundFileError, TypeError, ValueError, OSError) as error:
         if isinstance(error, AudioError):
@@ -253,7 +250,7 @@ def _open_decoder(
     if demuxer is None:
         _check_format(audio.format, settings, name)
     check_header(audio, file, name)
-    return SampleReader(audio, file, name)
+    return SampleReader(audio, file, name, by_ffmpeg=demuxer is not None)
 
 
 def _for_soundfile(file: BinaryIO) -> Any:
@@ -286,13 +283,16 @@ class SampleReader:
         How many samples the header promises for each channel.
     promised : int
         How many of them there should be to read, after the offset and within the duration.
+    by_ffmpeg : bool
+        Whether ffmpeg has decoded it, which stops where the greatest duration is passed.
     """
 
-    def __init__(self, audio: Any, file: BinaryIO, name: str):
+    def __init__(self, audio: Any, file: BinaryIO, name: str, *, by_ffmpeg: bool = False):
+        self.by_ffmpeg = by_ffmpeg
         self._audio = audio
         self._file = file
         self._name = name
-        self._is_mp3 = audio.format == "MP3"
+        self._is_mp3 = audio.subtype.startswith("MPEG")  # in whatever container
         self._start = self._held = 0
         self.n_frames = self.promised = audio.frames
         self.samplerate: int = audio.samplerate
@@ -366,7 +366,9 @@ def _check_rate(rate: int, settings: AudioSettings, name: str) -> int:
     return rate
 
 
-def _check_length(n_times: int, rate: int, settings: AudioSettings, name: str) -> None:
+def _check_length(
+    n_times: int, rate: int, settings: AudioSettings, name: str, *, at_least: bool = False
+) -> None:
     most = settings.max_duration
     if most is None or n_times <= most * min(rate, COMMON_RATE):
         return
@@ -380,9 +382,9 @@ def _check_length(n_times: int, rate: int, settings: AudioSettings, name: str) -
             f"{_clock(n_times / COMMON_RATE)} at {COMMON_RATE} Hz and more than the {most:g} s "
             f"that count as one clip: {mend}"
         )
+    length = ("at least " if at_least else "") + _clock(n_times / rate)
     raise AudioError(
-        f"{name} is {_clock(n_times / rate)} long, more than the {most:g} s that count as one "
-        f"clip: {mend}"
+        f"{name} is {length} long, more than the {most:g} s that count as one clip: {mend}"
     )
 
 
