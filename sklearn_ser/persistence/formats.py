@@ -227,6 +227,9 @@ def _load_skops(path: Path, data: bytes) -> Any:
     from skops.io.exceptions import UntrustedTypesFoundException
 
     try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            if sum(entry.file_size for entry in archive.infolist()) > MAX_MODEL_BYTES:
+                raise ValueError(f"it unpacks to more than {MAX_MODEL_BYTES / 1e6:g} MB")
         pipeline = skops.io.loads(data, trusted=SKOPS_TRUSTED)
         # An untrusted file names no folder to write to.
         return pipeline.set_params(**_of_no_machine(pipeline))

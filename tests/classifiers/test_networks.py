@@ -28,19 +28,19 @@ def fitted():
     return ANNClassifier(epochs=25, random_state=0).fit(X, Y)
 
 
-def test_it_learns(fitted):
+def test_accuracy_on_the_validation_set(fitted):
     assert fitted.score(X[fitted.validation_indices_], Y[fitted.validation_indices_]) > 0.85
     assert fitted.classes_.tolist() == sorted(set(Y))
     np.testing.assert_allclose(fitted.predict_proba(X).sum(axis=1), 1)
 
 
-def test_the_network_is_the_documented_one(fitted):
+def test_layers_of_the_network(fitted):
     layers = json.loads(fitted.model_.to_json())["config"]["layers"]
-    told = [
+    found = [
         (layer["class_name"], layer["config"].get("units"), layer["config"].get("activation"))
         for layer in layers
     ]
-    assert told == [
+    assert found == [
         ("InputLayer", None, None),
         ("Dense", 100, "relu"),
         ("Dense", 200, "relu"),
@@ -117,7 +117,7 @@ def test_the_average_is_what_is_scored():
     assert np.abs(ann.history_["val_loss"] - plain.history_["val_loss"]).max() > 1e-3
 
 
-def test_same_seed_same_network_and_nobody_elses_dice(fitted):
+def test_random_state_and_the_global_random_state(fitted):
     before = np.random.get_state()[1].copy()  # noqa: NPY002  the state that must not change
     again = clone(fitted).fit(X, Y)
     np.testing.assert_array_equal(again.predict_proba(X), fitted.predict_proba(X))
@@ -126,7 +126,7 @@ def test_same_seed_same_network_and_nobody_elses_dice(fitted):
     assert np.abs(other.predict_proba(X) - fitted.predict_proba(X)).max() > 1e-3
 
 
-def test_the_kept_epoch_is_the_best_on_the_validation_part(fitted):
+def test_the_kept_epoch_is_the_best_on_the_validation_set(fitted):
     history = fitted.history_
     assert list(history["epoch"]) == list(range(1, 26))
     assert fitted.best_epoch_ == history["epoch"][history["val_loss"].idxmin()]
@@ -150,7 +150,7 @@ def test_without_validation_the_last_epoch_is_kept():
     assert not len(ann.validation_indices_)
 
 
-def test_the_validation_part_by_group():
+def test_validation_set_by_group():
     speakers = np.arange(len(X)) % 6
     ann = ANNClassifier(epochs=1, random_state=0).fit(X, Y, groups=speakers)
     aside = set(speakers[ann.validation_indices_])
@@ -158,13 +158,13 @@ def test_the_validation_part_by_group():
     assert (speakers == aside.pop()).sum() == len(ann.validation_indices_)
 
 
-def test_a_validation_part_of_ones_own():
-    told = []
+def test_validation_set_given():
+    rows = []
     ann = ANNClassifier(epochs=3, random_state=0)
-    ann.fit(X[:500], Y[:500], X_val=X[500:], y_val=Y[500:], on_epoch=told.append)
+    ann.fit(X[:500], Y[:500], X_val=X[500:], y_val=Y[500:], on_epoch=rows.append)
     kept = log_loss(Y[500:], ann.predict_proba(X[500:]), labels=ann.classes_)
     assert kept == pytest.approx(ann.history_["val_loss"].min(), rel=1e-4)
-    assert [row["epoch"] for row in told] == [1, 2, 3]
+    assert [row["epoch"] for row in rows] == [1, 2, 3]
 
 
 def test_weights_of_clips_and_classes():
@@ -227,7 +227,7 @@ def test_grid_search_in_two_processes():
         ({"monitor": "accuracy"}, "'monitor' parameter"),
     ],
 )
-def test_parameters_that_make_no_sense(how, words):
+def test_invalid_parameters(how, words):
     with pytest.raises(ValueError, match=words):
         ANNClassifier(**how).fit(X, Y)
 
@@ -243,21 +243,21 @@ def test_one_class_is_refused():
         ANNClassifier().fit(X[:5], ["sad"] * 5)
 
 
-class BrokenOffError(Exception):
+class InterruptedFitError(Exception):
     pass
 
 
-def test_a_fit_that_was_broken_off_ends_as_the_undisturbed_one(fitted, tmp_path):
-    def break_off(row):
+def test_an_interrupted_fit_ends_as_the_undisturbed_one(fitted, tmp_path):
+    def interrupt(row):
         if row["epoch"] == 7:
-            raise BrokenOffError
+            raise InterruptedFitError
 
     checkpoint = tmp_path / "checkpoint.npz"
-    with pytest.raises(BrokenOffError):
-        clone(fitted).fit(X, Y, checkpoint=checkpoint, on_epoch=break_off)
-    told = []
-    again = clone(fitted).fit(X, Y, checkpoint=checkpoint, on_epoch=told.append)
-    assert [row["epoch"] for row in told] == list(range(8, 26))
+    with pytest.raises(InterruptedFitError):
+        clone(fitted).fit(X, Y, checkpoint=checkpoint, on_epoch=interrupt)
+    rows = []
+    again = clone(fitted).fit(X, Y, checkpoint=checkpoint, on_epoch=rows.append)
+    assert [row["epoch"] for row in rows] == list(range(8, 26))
     np.testing.assert_array_equal(again.predict_proba(X), fitted.predict_proba(X))
     without = [history.drop(columns="seconds") for history in (again.history_, fitted.history_)]
     pd.testing.assert_frame_equal(*without)
@@ -267,15 +267,15 @@ def test_a_fit_that_was_broken_off_ends_as_the_undisturbed_one(fitted, tmp_path)
     np.testing.assert_array_equal(done.predict_proba(X), fitted.predict_proba(X))
 
 
-def test_averages_go_on_where_they_were(tmp_path):
-    def break_off(row):
+def test_an_interrupted_average_of_weights(tmp_path):
+    def interrupt(row):
         if row["epoch"] == 2:
-            raise BrokenOffError
+            raise InterruptedFitError
 
     ann = ANNClassifier((8,), epochs=4, ema_momentum=0.9, random_state=0)
     checkpoint = tmp_path / "checkpoint.npz"
-    with pytest.raises(BrokenOffError):
-        clone(ann).fit(X, Y, checkpoint=checkpoint, on_epoch=break_off)
+    with pytest.raises(InterruptedFitError):
+        clone(ann).fit(X, Y, checkpoint=checkpoint, on_epoch=interrupt)
     again = clone(ann).fit(X, Y, checkpoint=checkpoint)
     np.testing.assert_array_equal(again.predict_proba(X), ann.fit(X, Y).predict_proba(X))
 

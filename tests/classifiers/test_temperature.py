@@ -50,7 +50,7 @@ def test_temperature_equals_scikit_learns(data):
     assert drawn.temperature_ == pytest.approx(ours.temperature_, rel=0.02)
 
 
-def test_it_makes_the_overconfident_honest_and_changes_no_answer(data):
+def test_overconfidence_is_mended_and_predictions_stay(data):
     train, held_out, test = data
     clf = GaussianNB().fit(*train)
     scaled = TemperatureScaledClassifier(clf).calibrate(clf, *held_out)
@@ -63,7 +63,7 @@ def test_it_makes_the_overconfident_honest_and_changes_no_answer(data):
     assert after < before / 2
 
 
-def test_few_clips_are_no_proof_of_certainty(data):
+def test_the_prior_on_few_clips(data):
     (X, y), _, _ = data
     clf = LogisticRegression().fit(X, y)
     easy = np.flatnonzero(clf.predict_proba(X).max(axis=1) > 0.8)
@@ -76,7 +76,7 @@ def test_few_clips_are_no_proof_of_certainty(data):
     assert 0.3 < modest.temperature_ < 1
 
 
-def test_what_the_held_out_clips_may_lack(data):
+def test_emotions_missing_among_held_out_clips(data):
     (X, y), (X_aside, y_aside), _ = data
     clf = LogisticRegression().fit(X, y)
     two = y_aside != "sad"

@@ -105,7 +105,7 @@ def test_files_that_are_none_of_ours(tmp_path):
         read_onnx(model.SerializeToString(), "new.onnx")
 
 
-def test_a_strangers_file_names_no_checkpoint(tmp_path):
+def test_an_untrusted_file_names_no_checkpoint(tmp_path):
     """The metadata build transformers: one that opens folders or downloads is not among them."""
     import onnx
 
@@ -113,9 +113,9 @@ def test_a_strangers_file_names_no_checkpoint(tmp_path):
 
     pipe = make_pipeline("logreg", "mfcc").fit(tones(), EMOTIONS)
     model = onnx.load(save_pipeline(pipe, tmp_path / "pipeline.onnx"))
-    told = json.loads(model.metadata_props[0].value)
-    told["features"] = [["mfcc", "embedding", {"model": "owner/name", "download": True}]]
-    onnx.helper.set_model_props(model, {"sklearn_ser": json.dumps(told)})
+    document = json.loads(model.metadata_props[0].value)
+    document["features"] = [["mfcc", "embedding", {"model": "owner/name", "download": True}]]
+    onnx.helper.set_model_props(model, {"sklearn_ser": json.dumps(document)})
     with pytest.raises(ModelError, match="is not a model that sklearn-ser export has written"):
         read_onnx(model.SerializeToString(), "forged.onnx")
 
@@ -136,7 +136,7 @@ def test_without_onnx_runtime_the_mend_is_named(tmp_path, monkeypatch):
 
 
 def constant_model(path, rows, **metadata):
-    """Make an exported model answer with rows of numbers: the first for zeros, then the second."""
+    """Make an exported model give one row of numbers for zeros, and another for all else."""
     import onnx
     from onnx import TensorProto, helper
 

@@ -18,7 +18,7 @@ from sklearn_ser._files import write_atomically
 from sklearn_ser.classifiers.temperature import TemperatureScaledClassifier
 from sklearn_ser.corpora import load_data
 from sklearn_ser.exceptions import ModelError
-from sklearn_ser.persistence import read_model
+from sklearn_ser.persistence import formats, read_model
 from sklearn_ser.persistence.card import card_path, read_card
 from sklearn_ser.persistence.formats import SKOPS_TRUSTED
 from tests.conftest import run, voice
@@ -194,7 +194,7 @@ class Malicious:
 
 
 def plant(path, payload, fitted):
-    """Write a model of a stranger's making, with a card that matches it."""
+    """Write an untrusted model, with a card that matches it."""
     import hashlib
 
     save_pipeline(fitted, path)
@@ -202,7 +202,7 @@ def plant(path, payload, fitted):
     edit_card(path, sha256=hashlib.sha256(payload).hexdigest())
 
 
-def test_a_strangers_joblib_is_not_unpickled(fitted, tmp_path):
+def test_an_untrusted_joblib_file_is_not_unpickled(fitted, tmp_path):
     path, mark = tmp_path / "pipeline.joblib", tmp_path / "mark"
     plant(path, pickle.dumps(Malicious(mark)), fitted)
     refused("was not written here by you.*`trust=True`", path, trust=False)
@@ -218,7 +218,7 @@ def test_what_was_written_here_is_trusted(fitted, tmp_path, monkeypatch):
     refused("was not written here by you", path, trust=False)
 
 
-def test_a_strangers_skops_file_builds_nothing_unknown(fitted, tmp_path):
+def test_an_untrusted_skops_file_builds_no_unknown_class(fitted, tmp_path):
     import skops.io
 
     mark = tmp_path / "mark"
@@ -320,6 +320,19 @@ def test_skops_networks_are_built_from_their_parameters_alone(corpus, tmp_path, 
     evil = load_pipeline(save_pipeline(pipe, tmp_path / "evil.skops"))
     with pytest.raises(ModelError, match="its parameters and its weights do not fit"):
         evil.predict(corpus["path"][:1])
+
+
+@pytest.mark.parametrize("suffix", ["joblib", "skops"])
+def test_model_files_have_a_bound(fitted, tmp_path, monkeypatch, suffix):
+    path = save_pipeline(fitted, tmp_path / f"model.{suffix}")
+    n_bytes = path.stat().st_size
+    monkeypatch.setattr(formats, "MAX_MODEL_BYTES", n_bytes)
+    if suffix == "joblib":
+        load_pipeline(path)
+    else:  # unpacked it is larger
+        refused("it unpacks to more than", path)
+    monkeypatch.setattr(formats, "MAX_MODEL_BYTES", n_bytes - 1)
+    refused("cannot be read: it is larger than", path)
 
 
 CLASS_PATHS = """

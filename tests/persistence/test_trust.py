@@ -28,7 +28,7 @@ COMMANDS = {
 
 @pytest.mark.parametrize("command", COMMANDS)
 @pytest.mark.parametrize("suffix", ["joblib", "skops"])
-def test_a_strangers_model(model, little_corpus, tmp_path, command, suffix):
+def test_an_untrusted_model(model, little_corpus, tmp_path, command, suffix):
     mark, path = tmp_path / "mark", tmp_path / f"pipeline.{suffix}"
     dumps = pickle.dumps if suffix == "joblib" else skops.io.dumps
     plant(path, dumps(Malicious(mark)), load_pipeline(model))
