@@ -8,11 +8,13 @@ SQLite keeps the file whole through crashes and several processes at once.
 
 import errno
 import hashlib
+import math
 import sqlite3
 import time
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -205,14 +207,23 @@ def pack(features: np.ndarray) -> bytes:
     >>> unpack(pack(np.ones((2, 3))), (2, 3)).shape
     (2, 3)
     """
-    shape = np.array([features.ndim, *features.shape], dtype="<u4")
-    return shape.tobytes() + np.ascontiguousarray(features, dtype="<f4").tobytes()
+    return _header(features.shape) + np.ascontiguousarray(features, dtype=_FLOAT).tobytes()
 
 
 def unpack(data: bytes, shape: tuple[int, ...]) -> np.ndarray | None:
     """Return the features in what `pack` returned; `None` where they are not of that shape."""
-    header = np.array([len(shape), *shape], dtype="<u4").tobytes()
-    if not data.startswith(header) or len(data) != len(header) + 4 * int(np.prod(shape)):
+    header = _header(shape)
+    if not data.startswith(header) or len(data) != len(header) + 4 * math.prod(shape):
         return None
-    features = np.frombuffer(data, "<f4", offset=len(header)).reshape(shape)
-    return features if np.isfinite(features).all() else None
+    features = np.frombuffer(data, _FLOAT, offset=len(header))
+    if not np.isfinite(features).all():
+        return None
+    return features if len(shape) == 1 else features.reshape(shape)
+
+
+_FLOAT = np.dtype("<f4")
+
+
+@lru_cache(maxsize=256)
+def _header(shape: tuple[int, ...]) -> bytes:
+    return np.array([len(shape), *shape], dtype="<u4").tobytes()

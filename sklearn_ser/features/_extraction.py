@@ -5,7 +5,6 @@ features stay, so that memory holds a few clips however many there are. Threads 
 decoding, resampling, the FFT and numpy's long calls all release Python's lock.
 """
 
-import hashlib
 import os
 import threading
 import uuid
@@ -14,7 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any, Literal, NamedTuple, Protocol
 
 import numpy as np
@@ -27,7 +26,13 @@ from sklearn_ser.exceptions import AudioError, OptionError
 from sklearn_ser.features._cache import FeatureCache, pack, unpack
 from sklearn_ser.features._keys import code_version, describe_setting, is_own, make_key
 from sklearn_ser.features._spectrum import STFT, Spectra
-from sklearn_ser.features.quality import Inspection, measure, pack_inspection, unpack_inspection
+from sklearn_ser.features.quality import (
+    Inspection,
+    hash_samples,
+    measure,
+    pack_inspection,
+    unpack_inspection,
+)
 
 BATCH_SIZE = 32  # clips handed to a worker at once
 SAMPLES_AT_ONCE = 1 << 18  # decoded samples worked on together: six clips of two seconds
@@ -203,7 +208,7 @@ class Plan:
         hash_samples = inspect == "all" or bool(inspect and cache)
         return cls(transformers, stft, hash_samples, cache, settings, shapes)
 
-    @property
+    @cached_property
     def parts(self) -> list[int]:
         """What there is to know of a clip: the index of each transformer, and `INSPECTION`."""
         return [*range(len(self.transformers)), *([INSPECTION] if self.stft else [])]
@@ -337,14 +342,10 @@ def _decode(work: _Work, positions: list[int]) -> Iterator[list[_Decoded]]:
 def _decode_one(work: _Work, i: int, content: Content | None) -> _Decoded:
     y, native, rate = work.clips.decode(i, content)
     rate = rate or work.plan.transformers[0][0].sr  # bare waveforms come without one
-    checksum = None
+    checksums: tuple[str | None, str | None] = (None, None)
     if work.plan.hash_samples:
-        samples = native + np.float32(0)  # makes -0.0 the 0.0 it equals
-        checksum = hashlib.sha256(f"{rate} samples ".encode())
-        checksum.update(samples.data)
-    sha256 = content.sha256 if content and work.plan.hash_samples else None
-    samples_sha256 = checksum.hexdigest() if checksum else None
-    return _Decoded(i, y, (sha256, samples_sha256, len(native), int(rate)))
+        checksums = (content.sha256 if content else None, hash_samples(native, int(rate)))
+    return _Decoded(i, y, (*checksums, len(native), int(rate)))
 
 
 def _compute_group(

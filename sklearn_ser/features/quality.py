@@ -5,6 +5,7 @@ the clip is clipped, far shorter or of a lower bandwidth than the clips it was t
 where its features lie far outside theirs.
 """
 
+import hashlib
 import json
 import math
 from collections.abc import Mapping, Sequence
@@ -35,6 +36,8 @@ BAND_DB = -70.0  # a clip's band ends where its spectrum has fallen this far bel
 LOUD_SHARE = 0.1  # of the frames of a clip reach its loud level
 FRAME_SECONDS = 0.03
 
+_HASHED_AT_ONCE = 1 << 14  # samples; small enough for a core's cache
+
 
 class Quality(NamedTuple):
     """What is measured of one clip."""
@@ -54,6 +57,38 @@ class Inspection(NamedTuple):
     frames: int  # samples per channel, as recorded
     sampling_rate: int  # Hz, as recorded
     quality: Quality
+
+
+def hash_samples(y: np.ndarray, rate: int) -> str:
+    """Return a checksum that is equal for clips of the same samples at the same rate.
+
+    Parameters
+    ----------
+    y : ndarray of shape (n_times,), float32
+        The mono samples, as recorded.
+    rate : int
+        Their sampling rate, in Hz.
+    """
+    # Samples of 16 bits, which most are, have half the bytes.
+    return _hash(y, rate, np.dtype(np.int16)) or _hash(y, rate, np.dtype(np.float32)) or ""
+
+
+def _hash(y: np.ndarray, rate: int, dtype: np.dtype) -> str | None:
+    """Return a checksum of samples as some type; None where they are not of 16 bits."""
+    checksum = hashlib.sha256(f"{rate} {dtype} ".encode())
+    for start in range(0, len(y), _HASHED_AT_ONCE):
+        block = y[start : start + _HASHED_AT_ONCE]
+        if dtype == np.int16:
+            scaled = block * np.float32(32768)
+            if not -32768 <= scaled.min() <= scaled.max() < 32768:
+                return None
+            whole = scaled.astype(np.int16)
+            if not np.array_equal(whole, scaled):
+                return None
+            checksum.update(whole.data)
+        else:
+            checksum.update((block + np.float32(0)).data)  # makes -0.0 the 0.0 it equals
+    return checksum.hexdigest()
 
 
 def pack_inspection(inspection: Inspection) -> bytes:
@@ -117,10 +152,16 @@ def _measure(y: np.ndarray, sr: int, spectrum: np.ndarray, frequencies: np.ndarr
     return Quality(
         seconds=len(y) / sr,
         level=_decibels(power),
-        clipped=np.count_nonzero(np.abs(y) >= FULL_SCALE) / len(y),
+        clipped=_clipped_share(y),
         bandwidth=float(frequencies[band[-1]]) if len(band) else 0.0,
         loud=loud_level(y, sr),
     )
+
+
+def _clipped_share(y: np.ndarray) -> float:
+    if max(y.max(), -y.min()) < FULL_SCALE:
+        return 0.0
+    return np.count_nonzero(np.abs(y) >= FULL_SCALE) / len(y)
 
 
 def loud_level(y: np.ndarray, sr: int) -> float:
