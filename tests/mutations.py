@@ -1,4 +1,4 @@
-"""Audio files as strangers have them: whole, cut, flipped, lying and made of nothing, by a seed."""
+"""Audio files of untrusted makers: whole, cut, flipped, lying and made of nothing, by a seed."""
 
 import io
 from collections.abc import Iterator

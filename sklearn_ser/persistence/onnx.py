@@ -18,6 +18,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.utils.validation import check_is_fitted
 
+from sklearn_ser.audio.decoding import HIGHEST_RATE
 from sklearn_ser.audio.loader import AudioLoader
 from sklearn_ser.classifiers import NetworkClassifier, are_probabilities
 from sklearn_ser.classifiers._keras import ignore_deprecations, load_keras
@@ -261,15 +262,21 @@ def _encode(params: dict[str, Any]) -> dict[str, Any]:
 
 
 def _decode(params: dict[str, Any]) -> dict[str, Any]:
-    """Return parameters as `_encode` got them."""
+    """Return parameters as `_encode` got them; none that would fill the memory."""
     decoded = {}
     for name, value in params.items():
+        greatest = HIGHEST_RATE if name == "sr" else _GREATEST_PARAMETER
+        if isinstance(value, int) and abs(value) > greatest:
+            raise ValueError(f"{name} is beyond {greatest}")
         if isinstance(value, list):
             value = tuple(value)
         elif value in ("inf", "-inf"):
             value = float(value)
         decoded[name] = value
     return decoded
+
+
+_GREATEST_PARAMETER = 100_000  # whole numbers: a spectrum has some thousand values
 
 
 def _convert_classifier(scale: Any, clf: Any) -> Any:

@@ -1,6 +1,6 @@
 """Damaged files by the hundred through `predict` and `POST /predict`; by the thousand where asked.
 
-`SKLEARN_SER_MUTANTS=10000 python -m pytest tests/test_fuzz.py -s` runs them all.
+`SKLEARN_SER_MUTANTS=10000 python -m pytest tests/audio/test_fuzz.py -s` runs them all.
 """
 
 import csv

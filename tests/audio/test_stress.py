@@ -71,17 +71,17 @@ def test_gain():
 
 def test_the_telephone_lets_through_its_band():
     y = hiss()
-    heard = limit_band(y, SR)
-    assert level(heard, 600, 2800) == pytest.approx(level(y, 600, 2800), abs=0.5)
-    assert level(heard, 40, 120) < level(y, 40, 120) - 30
-    assert level(heard, 6000, 9000) < level(y, 6000, 9000) - 30
+    degraded = limit_band(y, SR)
+    assert level(degraded, 600, 2800) == pytest.approx(level(y, 600, 2800), abs=0.5)
+    assert level(degraded, 40, 120) < level(y, 40, 120) - 30
+    assert level(degraded, 6000, 9000) < level(y, 6000, 9000) - 30
 
 
 def test_8_khz_loses_all_above_4():
     y = hiss()
-    heard = reduce_rate(y, SR)
-    assert level(heard, 100, 3500) == pytest.approx(level(y, 100, 3500), abs=0.5)
-    assert level(heard, 4500, 9000) < level(y, 4500, 9000) - 60
+    degraded = reduce_rate(y, SR)
+    assert level(degraded, 100, 3500) == pytest.approx(level(y, 100, 3500), abs=0.5)
+    assert level(degraded, 4500, 9000) < level(y, 4500, 9000) - 60
     np.testing.assert_array_equal(reduce_rate(y, 8000), y)
 
 
@@ -97,9 +97,9 @@ def test_the_mp3_has_32_kbit_a_second(rate):
 
 def test_mp3_still_sounds_like_the_clip():
     y = voice(1)
-    heard = code_mp3(y, SR)
-    assert np.corrcoef(y, heard)[0, 1] > 0.95
-    assert not np.allclose(y, heard, atol=1e-3)
+    degraded = code_mp3(y, SR)
+    assert np.corrcoef(y, degraded)[0, 1] > 0.95
+    assert not np.allclose(y, degraded, atol=1e-3)
 
 
 def test_a_tenth_of_the_samples_is_cut():
@@ -144,16 +144,16 @@ def test_stress_is_a_loop_over_predict():
         "changed": 0.0,
     }
     for name in ("gain +12 dB", "MP3 at 32 kbit/s"):
-        answers = pipe[1:].predict([DEGRADATIONS[name](clip, SR, rng) for clip in clips])
-        assert rows[name]["accuracy"] == score(y, answers)["accuracy"]
-        assert rows[name]["changed"] == np.mean(answers != clean)
+        predictions = pipe[1:].predict([DEGRADATIONS[name](clip, SR, rng) for clip in clips])
+        assert rows[name]["accuracy"] == score(y, predictions)["accuracy"]
+        assert rows[name]["changed"] == np.mean(predictions != clean)
     assert rows["gain +12 dB"]["changed"] > 0.2  # loudness was all there was to learn
     assert score_robustness(pipe, clips, y, seed=3) == found
 
 
 def test_a_clips_noise_does_not_depend_on_its_company():
     clips = [voice(0.4, seed=i) for i in range(6)]
-    heard = []
+    degraded = []
 
     class Listener:
         def __init__(self, pipe):
@@ -163,14 +163,14 @@ def test_a_clips_noise_does_not_depend_on_its_company():
             return self
 
         def predict(self, X):
-            heard.append(np.asarray(X))
+            degraded.append(np.asarray(X))
             return np.array(["sad"] * len(X))
 
     pipe = Listener(make_pipeline("logreg", "mfcc"))
     for n in (6, 3):
         score_robustness(pipe, clips[:n], ["sad"] * n)
-    half = len(heard) // 2
-    for whole, part in zip(heard[:half], heard[half:], strict=True):
+    half = len(degraded) // 2
+    for whole, part in zip(degraded[:half], degraded[half:], strict=True):
         np.testing.assert_array_equal(whole[:3], part)
 
 

@@ -1,5 +1,7 @@
 """The targets of the fuzzers: sound inputs, and some hundred damaged ones without atheris."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
@@ -35,3 +37,15 @@ def test_damaged_inputs_end_in_known_errors(target):
 @pytest.mark.parametrize("target", TARGETS)
 def test_inputs_that_are_nothing(target, data):
     TARGETS[target](data)
+
+
+def test_metadata_that_would_fill_the_memory():
+    """Found by the fuzzer: the names of so many coefficients."""
+    (seed,) = seeds("onnx")
+    assert b'"n_mfcc": 40' in seed
+    tracemalloc.start()
+    try:
+        assert not TARGETS["onnx"](seed.replace(b'"n_mfcc": 40', b'"n_mfcc": 4000000'))
+        assert tracemalloc.get_traced_memory()[1] < 20e6
+    finally:
+        tracemalloc.stop()
