@@ -23,7 +23,7 @@ def corpus(little_corpus):
     return load_data(str(little_corpus))
 
 
-def test_the_example_of_the_contract(corpus, tmp_path):
+def test_the_documented_example(corpus, tmp_path):
     import joblib
 
     pipe = make_pipeline("svm", features=("mfcc", "chroma", "mel", "contrast"))
@@ -73,7 +73,7 @@ def test_every_recipe(name, corpus):
     assert pipe.fit(corpus["path"], corpus["emotion"]).score(corpus["path"], corpus["emotion"]) == 1
 
 
-def test_it_is_a_citizen_of_scikit_learn(corpus):
+def test_cross_validation_grid_search_and_voting(corpus):
     pipe = make_pipeline("logreg", "mfcc,chroma")
     X, y = corpus["path"], corpus["emotion"]
     assert cross_val_score(pipe, X, y, cv=2).min() > 0.9
@@ -85,7 +85,7 @@ def test_it_is_a_citizen_of_scikit_learn(corpus):
     assert pipe.fit(X, y).predict(batch).tolist() == ["angry", "neutral", "sad"]
 
 
-def test_pandas_all_the_way(corpus):
+def test_set_output_pandas(corpus):
     pipe = make_pipeline("svm", "mfcc").set_output(transform="pandas")
     pipe.fit(corpus["path"], corpus["emotion"])
     table = pipe[:3].transform(corpus["path"][3:6])
@@ -95,7 +95,7 @@ def test_pandas_all_the_way(corpus):
     assert pipe[:3].get_feature_names_out()[-1] == "mfcc_39_mean"
 
 
-def test_a_classifier_of_ones_own_and_transformers_of_ones_own():
+def test_classifier_and_transformers_given_as_instances():
     pipe = make_pipeline(LogisticRegression(), [MFCC(n_mfcc=13), "chroma"])
     assert pipe["features"].transform([voice()]).shape == (1, 25)
 
@@ -126,13 +126,13 @@ def test_mistakes_are_named(how, words):
 
 
 def test_extraction_goes_on_past_bad_clips(corpus):
-    told = []
+    progress = []
     X, found, failures = extract_features(
         make_pipeline("svm", "mfcc"),
         [corpus["path"][0], "missing.wav", corpus["path"][1]],
-        lambda done, total: told.append((done, total)),
+        lambda done, total: progress.append((done, total)),
     )
     assert X.shape == (2, 40)
     assert failures == {1: "missing.wav does not exist: check the path."}
-    assert told == [(3, 3)]
+    assert progress == [(3, 3)]
     assert found.index.tolist() == [0, 2]

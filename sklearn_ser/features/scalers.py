@@ -83,7 +83,7 @@ class SpeakerNormalizer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     unknown : {"error", "own", "global"}, default="error"
         What becomes of clips whose speaker was not there in `fit`: an error; z-scores from that
         speaker's own clips in the same call; or mean and scale of all training clips, as
-        `StandardScaler` takes them, which also does where no speaker is told.
+        `StandardScaler` takes them, which also serves where speakers are not known.
 
     Attributes
     ----------
@@ -148,7 +148,7 @@ class SpeakerNormalizer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         Raises
         ------
         OptionError
-            If speakers are needed and not told.
+            If speakers are needed and not given.
         """
         validate_params(self)
         X = validate_data(self, X, dtype=(np.float64, np.float32))
@@ -215,7 +215,7 @@ class SpeakerNormalizer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         if speaker is None:
             if self.unknown != "global":
                 raise OptionError(
-                    "SpeakerNormalizer needs to be told who speaks: pass speaker= (a pipeline does "
+                    "SpeakerNormalizer needs to know who speaks: pass speaker= (a pipeline does "
                     "with sklearn.set_config(enable_metadata_routing=True)), or set "
                     "unknown='global'."
                 )

@@ -78,7 +78,7 @@ def test_sequences_join_along_channels_and_neighbours_change_nothing():
         [("logmel", LogMelSpectrogram()), ("frames", FrameFeatures(n_frames=10))],
     ],
 )
-def test_what_does_not_join(features):
+def test_features_of_different_shapes_do_not_join(features):
     with pytest.raises(OptionError, match="same n_frames"):
         AudioFeatureUnion(features).fit([voice()])
 
@@ -126,7 +126,7 @@ def test_tables_of_sequences_are_refused_where_they_are_asked_for():
     assert isinstance(scaler.fit_transform(np.zeros((2, 3))), pd.DataFrame)
 
 
-def test_the_scaler():
+def test_sequence_scaler_is_the_standard_scaler_per_channel():
     X = np.random.default_rng(0).normal(3, 2, size=(5, 7, 4)).astype(np.float32)
     X[..., 3] = 1
     scaler = SequenceScaler().fit(X)

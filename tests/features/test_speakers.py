@@ -35,7 +35,7 @@ def test_known_speakers_keep_what_was_learned():
     np.testing.assert_allclose(normalizer.transform(X[:3], speaker=["B"] * 3), expected)
 
 
-def test_a_stranger_is_refused_unless_told_what_to_do():
+def test_unseen_speakers_are_refused_by_default():
     known = SPEAKER != "C"
     new, theirs = X[~known], SPEAKER[~known]
     fitted = {
@@ -51,7 +51,7 @@ def test_a_stranger_is_refused_unless_told_what_to_do():
 
 
 def test_without_speakers():
-    with pytest.raises(OptionError, match="told who speaks"):
+    with pytest.raises(OptionError, match="know who speaks: pass"):
         SpeakerNormalizer().fit(X)
     with pytest.raises(OptionError, match="in every clip"):
         SpeakerNormalizer("own").fit(X, speaker=[None, *SPEAKER[1:]])
@@ -121,7 +121,7 @@ def test_many_parameters_are_left_out_of_a_line():
     assert name_features([long, long, "Rhythm()"]) == "MFCC, Rhythm"
 
 
-def test_a_stranger_makes_evaluate_transductive(normalized_run, spoken, tmp_path):
+def test_evaluate_on_an_unseen_speaker_is_transductive(normalized_run, spoken, tmp_path):
     renamed = tmp_path / "renamed.csv"
     load_data(str(spoken)).assign(speaker="stranger").to_csv(renamed, index=False)
     printed, notes = run(
@@ -143,7 +143,7 @@ def test_speakers_on_both_sides_are_not_transductive(spoken, tmp_path):
     assert told["headline"].startswith("On unseen speakers (transductive) ")
 
 
-def test_files_alone_do_not_tell_who_speaks(normalized_run, little_corpus, spoken):
+def test_files_without_speakers_are_refused(normalized_run, little_corpus, spoken):
     out, _ = normalized_run
     clip = little_corpus / "sad" / "0.wav"
     assert "do not tell who speaks" in run("predict", out, "--trust", clip, code=2)[1]
