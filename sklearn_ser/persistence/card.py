@@ -71,9 +71,9 @@ class CardScores(TypedDict):
     accuracy: float
     uar: float
     macro_f1: float
-    accuracy_interval: NotRequired[list[float]]
-    uar_interval: NotRequired[list[float]]
-    macro_f1_interval: NotRequired[list[float]]
+    accuracy_interval: NotRequired[list[float | None]]
+    uar_interval: NotRequired[list[float | None]]
+    macro_f1_interval: NotRequired[list[float | None]]
     chance: NotRequired[dict[str, float]]  # accuracy and uar of guessing
 
 
@@ -107,7 +107,7 @@ class Card(TypedDict):
     split: NotRequired[CardSplit]
     scores: NotRequired[CardScores]
     audit: NotRequired[CardAudit]
-    training: NotRequired[dict[str, float]]
+    training: NotRequired[dict[str, float | None]]  # null stands for NaN
     refit: NotRequired[bool]
     calibrated: NotRequired[bool]
 
