@@ -30,6 +30,9 @@ LOAD_SECONDS = 300.0  # TensorFlow on a slow machine
 LONGEST_DELAY = 5.0  # between two attempts to start a process
 LONGEST_REPLY = 1 << 28
 
+NO_TURN = "No worker was free in time: try again later."
+STOPPING = "The server is stopping."
+
 # How a process ends that a decoder has broken; any other end is not the file's fault.
 CRASHES = {
     -getattr(signal, name, 0) for name in ("SIGSEGV", "SIGBUS", "SIGABRT", "SIGFPE", "SIGILL")
@@ -61,6 +64,7 @@ class Worker:
     def __init__(self, process: Any, reader: asyncio.StreamReader, writer: asyncio.StreamWriter):
         self.process, self.reader, self.writer = process, reader, writer
         self._reply: asyncio.Future = asyncio.get_running_loop().create_future()
+        self.on_free: Callable[[Worker], None] | None = None  # called as soon as a reply has come
         self._killed = False
         self._ending: asyncio.Task | None = None
         self.listening = asyncio.create_task(self._listen())
@@ -81,6 +85,8 @@ class Worker:
                 body = await self.reader.readexactly(n)
                 if not self._reply.done():
                     self._reply.set_result((kind, seconds, body))
+                if self.on_free is not None:
+                    self.on_free(self)
         self.writer.transport.abort()
         if not self._reply.done():
             self._reply.set_exception(WorkerDiedError())
@@ -98,27 +104,11 @@ class Worker:
         if kind != Kind.READY:
             raise ModelError(body.decode("utf-8", "replace"))
 
-    async def ask(self, head: bytes, data: bytes, seconds: float) -> tuple[int, float, bytes]:
-        """Send an upload and return the reply; a process that does not reply is ended.
-
-        Raises
-        ------
-        WorkerDiedError, TimeoutError
-        """
+    def begin(self, request: list[bytes]) -> asyncio.Future:
+        """Send a request, and return the future of its reply, or of a `WorkerDiedError`."""
         self._reply = asyncio.get_running_loop().create_future()
-        try:
-            async with asyncio.timeout(seconds):
-                self.writer.writelines([head, data])
-                await self.writer.drain()
-                return await self._reply
-        except OSError as error:
-            self.kill()
-            if isinstance(error, TimeoutError):
-                raise
-            raise WorkerDiedError from error
-        except BaseException:  # whoever asked has gone away: nobody will take the reply
-            self.kill()
-            raise
+        self.writer.writelines(request)
+        return self._reply
 
     def kill(self) -> None:
         """End the process, if it has not ended."""
@@ -167,7 +157,10 @@ class WorkerPool:
         if kind == "forkserver":  # a process that follows a dead one need not import anew
             self._context.set_forkserver_preload(["sklearn_ser.server.worker"])
         self._idle: deque[Worker] = deque()
-        self._waiting: deque[asyncio.Future] = deque()
+        self._waiting: deque[tuple[asyncio.Future, list[bytes]]] = deque()
+        # Some more than can be worked on, so that the next upload is at hand when a worker is free:
+        # it is sent without a turn of the event loop, which many clients make long.
+        self._slots = asyncio.Semaphore(2 * limits.workers)
         self._keepers: list[asyncio.Task] = []
         self._closing = False
         self._starting = asyncio.Lock()
@@ -210,55 +203,70 @@ class WorkerPool:
         BusyError
             If no process was free in time, or the one that worked on it was ended from outside.
         """
-        taken = await self._take()
+        deadline = asyncio.get_running_loop().time() + self.limits.time_limit
+        try:
+            async with asyncio.timeout_at(deadline):
+                await self._slots.acquire()
+        except TimeoutError as error:
+            raise BusyError(NO_TURN) from error
         try:
             data = await read()
             head = json.dumps({"window": window, "hop": hop}).encode()
-            head = worker.REQUEST.pack(len(head), len(data)) + head
-            kind, seconds, body = await taken.ask(head, data, self.limits.time_limit)
-        except TimeoutError as error:
-            raise TooSlowError from error
-        except WorkerDiedError as error:
-            if await taken.end() in CRASHES:
-                raise AudioError(
-                    "the file broke the decoder: convert it to wav or flac with another program."
-                ) from error
-            raise BusyError("The process that worked on it was ended: send it again.") from error
+            request = [worker.REQUEST.pack(len(head), len(data)), head, data]
+            kind, seconds, body = await self._reply_of(*await self._send(request, deadline))
         finally:
-            self._release(taken)
+            self._slots.release()
         if kind == Kind.PREDICTED:
             return seconds, body
         if kind == Kind.REFUSED:
             raise AudioError(body.decode("utf-8", "replace"))
         raise RuntimeError(f"in a worker: {body.decode('utf-8', 'replace')}")
 
-    async def _take(self) -> Worker:
-        """Return a process that is free, waiting for one if need be."""
+    async def _send(self, request: list[bytes], deadline: float) -> tuple[Worker, asyncio.Future]:
+        """Send a request to a worker that is free, waiting for one if need be."""
         if self._closing:
-            raise BusyError("The server is stopping.")
+            raise BusyError(STOPPING)
         while self._idle:
             if not (idle := self._idle.pop()).gone:  # its memory is in the caches still
-                return idle
+                return idle, idle.begin(request)
         turn = asyncio.get_running_loop().create_future()
-        self._waiting.append(turn)
+        self._waiting.append((turn, request))
         try:
-            async with asyncio.timeout(self.limits.time_limit):
+            async with asyncio.timeout_at(deadline):
                 return await turn
         except BaseException as error:
             if turn.done() and not turn.cancelled() and turn.exception() is None:
-                self._release(turn.result())  # it came as this request was given up
+                turn.result()[0].kill()  # it began as this request was given up
             if isinstance(error, TimeoutError):
-                raise BusyError("No process was free in time: try again later.") from error
+                raise BusyError(NO_TURN) from error
+            raise
+
+    async def _reply_of(self, taken: Worker, reply: asyncio.Future) -> tuple[int, float, bytes]:
+        """Wait for a reply; a worker that does not give it in time is ended."""
+        try:
+            async with asyncio.timeout(self.limits.time_limit):
+                return await reply
+        except WorkerDiedError as error:
+            if await taken.end() in CRASHES:
+                raise AudioError(
+                    "the file broke the decoder: convert it to wav or flac with another program."
+                ) from error
+            raise BusyError("The process that worked on it was ended: send it again.") from error
+        except TimeoutError as error:
+            taken.kill()
+            raise TooSlowError from error
+        except BaseException:  # nobody will take the reply
+            taken.kill()
             raise
 
     def _release(self, freed: Worker) -> None:
-        """Give a process to the request that waits longest, or keep it for the next."""
+        """Send the request that waits longest to a worker, or keep it for the next."""
         if freed.gone:
             return
         while self._waiting:
-            turn = self._waiting.popleft()
+            turn, request = self._waiting.popleft()
             if not turn.done():
-                turn.set_result(freed)
+                turn.set_result((freed, freed.begin(request)))
                 return
         self._idle.append(freed)
 
@@ -274,6 +282,7 @@ class WorkerPool:
                 self.workers.add(started)
                 if not first.done():
                     first.set_result(None)
+                started.on_free = self._release
                 self._release(started)
                 await asyncio.wait([started.listening])
             except (ModelError, OSError) as error:
@@ -306,9 +315,9 @@ class WorkerPool:
     def close(self) -> None:
         """Take no more requests, and turn away those that wait; what is worked on goes on."""
         self._closing = True
-        for turn in self._waiting:
+        for turn, _ in self._waiting:
             if not turn.done():
-                turn.set_exception(BusyError("The server is stopping."))
+                turn.set_exception(BusyError(STOPPING))
         self._waiting.clear()
 
     def kill(self) -> None:
