@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from sklearn.pipeline import Pipeline
 
@@ -28,7 +29,6 @@ from sklearn_ser.report.example_clips import (
     choose_examples,
     clip_reader,
     confident_mistakes,
-    durations,
 )
 from sklearn_ser.report.verdict import describe_calibration, verdict
 
@@ -38,7 +38,6 @@ LICENCE = (
     "The sounds are parts of the corpus and stay under its licence: look at it before you pass "
     "this page on."
 )
-MOST_DURATIONS = 5000  # files whose headers are read for the histogram
 
 
 @dataclass(frozen=True)
@@ -47,8 +46,10 @@ class Evidence:
 
     Attributes
     ----------
-    table : DataFrame
+    table : DataFrame of n_clips rows
         The corpus.
+    seconds : ndarray of shape (n_clips,)
+        How long its clips are.
     fold : Fold
         Its training, validation and test set.
     predictions : DataFrame of n_test rows
@@ -58,6 +59,7 @@ class Evidence:
     """
 
     table: pd.DataFrame
+    seconds: np.ndarray
     fold: Fold
     predictions: pd.DataFrame
     pipeline: Pipeline
@@ -125,14 +127,14 @@ def write_report(
         content["training"] = _training(evidence.pipeline)
         content["reliability"] = _reliability(metrics, evidence.predictions)
         content["mistakes"] = _mistakes(evidence.predictions, read)
-        content["data"] = _data(evidence.table, evidence.fold)
+        content["data"] = _data(evidence)
         content["examples"] = _examples(evidence, read)
         content["examples_about"] = (
             "From the test set, as the classifier gets it: mono, "
             f"{evidence.pipeline.named_steps['audio'].sr} Hz."
         )
         charts = [*content["training"], *content["reliability"]]
-        charts += [content["data"]["durations"]] if content["data"]["durations"] else []
+        charts.append(content["data"]["durations"])
     content["sections"] = _sections(content)
     path.write_text(as_text(_render(content)), encoding="utf-8")
     return charts
@@ -270,12 +272,12 @@ def _mistakes(predictions: pd.DataFrame, read: Callable[[str], ExampleClip | Non
     return shown
 
 
-def _data(table: pd.DataFrame, fold: Fold) -> dict[str, Any]:
+def _data(evidence: Evidence) -> dict[str, Any]:
+    table, fold = evidence.table, evidence.fold
     counts = [_counts(table, fold, "emotion", "Clips of each emotion")]
     if table.get("speaker", pd.Series(dtype=object)).notna().any():
         counts.append(_counts(table, fold, "speaker", "Clips of each speaker"))
-    seconds = durations(table["path"].iloc[:: -(-len(table) // MOST_DURATIONS)]).dropna()
-    return {"counts": counts, "durations": draw_durations(seconds) if len(seconds) else None}
+    return {"counts": counts, "durations": draw_durations(evidence.seconds)}
 
 
 def _counts(table: pd.DataFrame, fold: Fold, column: str, heading: str) -> dict[str, Any]:

@@ -97,7 +97,7 @@ def write_run(folder: Path, out: Path, result: RunResult, started: float) -> Met
     metrics |= {"seconds": time.perf_counter() - started, "run": str(out)}
     (folder / "metrics.json").write_text(to_json(metrics), encoding="utf-8")
     title = f"{result.options.clf} on {data_name(result.options.data)}"
-    evidence = Evidence(store.table, fold, table, fitted)
+    evidence = Evidence(store.table, store.inspections["seconds"].to_numpy(), fold, table, fitted)
     charts = write_report(
         folder / "report.html", title, metrics, read_card(folder), _notes(card), evidence
     )

@@ -39,7 +39,7 @@ def cluster(tmp_path):
     )  # fmt: skip
     processes = [scheduler]
     try:
-        wait_for(file.exists)
+        wait_for(lambda: file.exists() and file.stat().st_size)  # made before it is written
         address = json.loads(file.read_text())["address"]
         workers = [
             start("worker", address, "--nthreads", "1", "--no-nanny", "--no-dashboard",
