@@ -62,10 +62,10 @@ def check_header(audio: Any, file: BinaryIO, name: str) -> None:
     form, log = audio.format, audio.extra_info
     if form not in FORMATS or (form == "AU" and audio.subtype.startswith("G72")):
         raise AudioError(
-            f"{name} is a {form} file, of which nobody can tell whether it is whole: convert it "
-            "to wav or flac, or leave it out."
+            f"{name} is of the format {form}, and nobody can tell whether such a file is whole: "
+            "convert it to wav or flac, or leave it out."
         )
-    if form == "OGG" and _ends_within_a_page(file):
+    if (form == "OGG" and not _has_last_page(file)) or (form == "MP3" and _lacks_frames(file)):
         raise AudioError(f"{name} is cut short: copy it again, or leave it out.")
     if form in _CUT:
         for promised, held in re.findall(_SIZES % _CUT[form], log, re.MULTILINE):
@@ -97,22 +97,44 @@ def _check_nist(audio: Any, file: BinaryIO, name: str) -> None:
         raise joined(name)
 
 
-def _ends_within_a_page(file: BinaryIO) -> bool:
-    """Say whether an Ogg file ends before its last page does.
-
-    Streams of radio often lack their last page, but not a part of one.
-    """
+def _has_last_page(file: BinaryIO) -> bool:
+    """Say whether an Ogg file holds the page that is marked as its last, to its end."""
     place = file.tell()
     size = file.seek(0, io.SEEK_END)
     file.seek(max(0, size - 2 * 65_307))  # the longest page
     tail = file.read(2 * 65_307)
     file.seek(place)
     page = tail[max(0, tail.rfind(b"OggS")) :]
-    n_segments = page[26] if len(page) > 26 else 0
-    header = 27 + n_segments
-    rest = len(page) - header - sum(page[27:header])
-    ended = len(page) > 5 and page[5] & 4
-    return rest < 0 or (rest > 0 and not ended)
+    if len(page) < 27 or not page[5] & 4:
+        return False
+    header = 27 + page[26]
+    return header + sum(page[27:header]) <= len(page)
+
+
+def _lacks_frames(file: BinaryIO) -> bool:
+    """Say whether an MP3 is shorter than its first frame says, where that says it."""
+    place = file.tell()
+    size = file.seek(0, io.SEEK_END)
+    file.seek(0)
+    start = _after_id3(file.read(10))
+    file.seek(start)
+    frame = file.read(64)
+    file.seek(place)
+    told = re.search(rb"(?:Xing|Info)(.{4})(.{4})(.{4})", frame, re.DOTALL)
+    # Flags first: 1 for the number of frames, which comes next, and 2 for that of bytes.
+    if told is None or told[1][3] & 3 != 3:
+        return False
+    return size - start < int.from_bytes(told[3], "big")
+
+
+def _after_id3(head: bytes) -> int:
+    """Return where what follows an ID3 tag at the beginning of a file begins."""
+    if not head.startswith(b"ID3") or len(head) < 10:
+        return 0
+    length = 0
+    for byte in head[6:10]:
+        length = length << 7 | byte & 0x7F
+    return 10 + length
 
 
 def check_rest(audio: Any, file: BinaryIO, name: str) -> None:
@@ -194,11 +216,7 @@ def _flac_goes_on(file: BinaryIO, n_frames: int) -> bool:
 
     file.seek(0)
     head = file.read(4096)
-    start = 0
-    if head.startswith(b"ID3") and len(head) > 10:
-        start = 10
-        for byte, shift in zip(head[6:10], (21, 14, 7, 0), strict=True):
-            start += (byte & 0x7F) << shift
+    start = _after_id3(head)
     if head[start : start + 4] != b"fLaC":
         return False
     file.seek(0)

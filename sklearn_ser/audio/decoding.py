@@ -264,7 +264,7 @@ def _for_soundfile(file: BinaryIO) -> Any:
 
 def _check_format(form: str, settings: AudioSettings, name: str) -> None:
     if settings.formats is not None and form not in settings.formats:
-        kind = "a container that ffmpeg decodes" if form == FFMPEG else f"a {form} file"
+        kind = "a container that ffmpeg decodes" if form == FFMPEG else f"of the format {form}"
         raise AudioError(
             f"{name} is {kind}; allowed are {', '.join(settings.formats)}: convert it to wav or "
             "flac."
@@ -360,7 +360,10 @@ def read_mono(audio: Any, n_frames: int) -> np.ndarray:
 
 def _check_rate(rate: int, settings: AudioSettings, name: str) -> int:
     if settings.sr and not LOWEST_RATE <= rate <= HIGHEST_RATE:
-        raise AudioError(f"{name} claims a sampling rate of {rate} Hz: its header is bad.")
+        raise AudioError(
+            f"{name} has a sampling rate of {rate} Hz, and no recording has that: its header, or "
+            "the number that comes with it, is wrong."
+        )
     if not settings.sr and rate:
         raise AudioError(f"{name} has a rate of its own: begin the pipeline with AudioLoader.")
     return rate

@@ -233,7 +233,8 @@ def _open_url(url: str, name: str) -> BinaryIO:
     except AudioError:
         raise
     except Exception as error:  # each file system behind fsspec raises errors of its own
-        reason = str(error) or type(error).__name__
+        cause = error.__cause__ or error
+        reason = str(cause).replace(url, "").strip() or type(cause).__name__
         raise AudioError(f"{name} cannot be fetched: {reason}.") from error
 
 

@@ -97,7 +97,10 @@ def check_waveform(y: Any, name: str) -> np.ndarray:
     try:
         y = np.asarray(y)
     except ValueError as error:
-        raise AudioError(f"{name} is not an array of numbers: {error}.") from error
+        raise AudioError(
+            f"{name} is neither an array of numbers nor such an array and its rate in Hz, "
+            "(samples, rate)."
+        ) from error
     if y.ndim != 1:
         raise AudioError(
             f"{name} has the shape {y.shape}; one clip is a mono waveform of shape (n_times,): "

@@ -1,6 +1,7 @@
 """Files that are cut, joined or lie about their length: read whole, or refused."""
 
 import io
+import re
 import struct
 
 import numpy as np
@@ -63,9 +64,26 @@ def test_cut_or_joined(form, subtype):
     refused(other + data)
 
 
+@pytest.mark.parametrize("subtype", ["VORBIS", "OPUS"])
+def test_an_ogg_that_is_cut_where_a_page_ends(subtype):
+    data = encode("OGG", subtype, 4.0)
+    pages = [match.start() for match in re.finditer(b"OggS", data)]
+    assert len(pages) > 3
+    for place in pages[3:]:
+        refused(data[:place])
+
+
+@pytest.mark.parametrize("tag", [b"", b"ID3\4\0\0\0\0\1\0" + bytes(128)])
+def test_an_mp3_that_lacks_its_last_frame(tag):
+    data = tag + encode("MP3", "MPEG_LAYER_III")
+    read_both_ways(data)
+    for n_bytes in (1, 100, 400):
+        assert "is cut short" in refused(data[:-n_bytes])
+
+
 @pytest.mark.parametrize(("form", "subtype"), NOT_READ)
 def test_formats_that_do_not_say_how_long_they_are(form, subtype):
-    assert f"a {form} file, of which nobody can tell" in refused(encode(form, subtype))
+    assert f"is of the format {form}, and nobody can tell" in refused(encode(form, subtype))
 
 
 def lying(data, place, value):

@@ -121,6 +121,7 @@ def test_urls(web):
         load_audio(f"{web}/clip.wav".replace("http", "HTTP")), load_audio(Handler.clip)
     )
     refused(f"{web}/missing.wav", r"missing\.wav cannot be fetched")
+    refused("http://127.0.0.1:9/a.wav", r"a\.wav cannot be fetched: .*onnect")
 
 
 @pytest.mark.parametrize("path", ["endless", "ranges"])
@@ -212,7 +213,7 @@ def test_formats_that_a_server_allows(wav):
     for name, how in [("a.wav", {}), ("a.flac", {}), ("a.ogg", {}), ("a.mp3", {}), ("a.aiff", {})]:
         assert len(read_source(wav(name, **how).read_bytes(), served, name))
     for name, form in [("a.au", "AU"), ("a.caf", "CAF"), ("a.w64", "W64")]:
-        with pytest.raises(AudioError, match=f"is a {form} file; allowed are WAV"):
+        with pytest.raises(AudioError, match=f"is of the format {form}; allowed are WAV"):
             read_source(wav(name).read_bytes(), served, name)
 
 
