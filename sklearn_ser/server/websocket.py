@@ -22,6 +22,7 @@ from sklearn_ser.server.limits import Limits
 
 __all__ = ["StreamEndpoint", "check_windows"]
 
+FIELDS = {"rate", "encoding", "window", "hop", "token"}  # of the first message
 LONGEST_FIRST_MESSAGE = 4096
 POLICY, TRY_LATER, DONE = 1008, 1013, 1000  # of the codes a WebSocket may close with
 
@@ -175,7 +176,10 @@ def _read_first(message: dict[str, Any], token: str | None) -> dict[str, Any]:
     text = message.get("text") or "null"
     if len(text) > LONGEST_FIRST_MESSAGE:
         raise ValueError(f"The first message may have {LONGEST_FIRST_MESSAGE} characters.")
-    options = json.loads(text)
+    try:
+        options = json.loads(text)
+    except (ValueError, RecursionError):
+        options = None
     if not isinstance(options, dict):
         raise ValueError('Begin with JSON such as {"rate": 48000}.')
     if token is not None:
@@ -183,6 +187,8 @@ def _read_first(message: dict[str, Any], token: str | None) -> dict[str, Any]:
             raise ValueError("A token is needed: send it in the first message.")
         if not same_token(str(options["token"]), token):
             raise ValueError("The token is wrong.")
+    if unknown := sorted(set(options) - FIELDS):
+        raise ValueError(f"{_shown(unknown[0])} is none of {', '.join(sorted(FIELDS))}.")
     return options
 
 
