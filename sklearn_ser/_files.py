@@ -161,7 +161,7 @@ def _open_regular(path: Path, flags: int) -> int:
     """Open a regular file, not following a link and not waiting for a pipe."""
     for name in ("O_NOFOLLOW", "O_NONBLOCK", "O_CLOEXEC", "O_BINARY"):  # as far as there are any
         flags |= getattr(os, name, 0)
-    refusal = f"{path} is not a regular file, but a link, say: remove it, or write elsewhere."
+    refusal = f"{path} is a link or another special file: remove it, or write elsewhere."
     try:
         handle = os.open(path, flags, 0o666)
     except OSError as error:

@@ -40,9 +40,12 @@ def test_planted_links_are_refused(tmp_path, precious, dangling):
     target = tmp_path / "nowhere.txt" if dangling else precious
     link = tmp_path / "link"
     link.symlink_to(target)
-    with pytest.raises(OutputError, match="link is not a regular file"), locked(link, "busy"):
+    with (
+        pytest.raises(OutputError, match="link is a link or another special file"),
+        locked(link, "busy"),
+    ):
         pass
-    with pytest.raises(OutputError, match="link is not a regular file"):
+    with pytest.raises(OutputError, match="link is a link or another special file"):
         open_to_append(link)
     with open_to_append(link, new=True) as file:
         file.write(b"ours")
@@ -55,10 +58,10 @@ def test_planted_links_are_refused(tmp_path, precious, dangling):
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
 def test_named_pipes_are_refused_without_waiting(tmp_path):
     os.mkfifo(tmp_path / "pipe")
-    with pytest.raises(OutputError, match="pipe is not a regular file"):
+    with pytest.raises(OutputError, match="pipe is a link or another special file"):
         open_to_append(tmp_path / "pipe")
     with (
-        pytest.raises(OutputError, match="pipe is not a regular file"),
+        pytest.raises(OutputError, match="pipe is a link or another special file"),
         locked(tmp_path / "pipe", "busy"),
     ):
         pass

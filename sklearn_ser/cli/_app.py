@@ -224,6 +224,9 @@ def main() -> None:
     """Run the command line (the console script `sklearn-ser`)."""
     # What asks politely to stop (docker, timeout, a batch system) may have things cleared away.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # closed by who started us, as with >&-
+            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115  it stays open to the end
     code: Any = 0
     try:
         app(prog_name="sklearn-ser")

@@ -7,7 +7,7 @@ from typing import Any
 import typer
 
 from sklearn_ser._files import printable
-from sklearn_ser.cli._app import notice, print_json, terminal_width, wrap
+from sklearn_ser.cli._app import name_options, notice, print_json, terminal_width, wrap
 
 NO_SPEECH = "no speech"  # what a person reads in place of the label "silence"
 
@@ -69,6 +69,8 @@ class Printer:
     def _print(self, text: str) -> None:
         if self._stdout is None:
             return
+        if self._stdout.isatty():  # a terminal would obey the control characters of names
+            text = printable(text, lines=True)
         try:
             typer.echo(text.encode("utf-8", "backslashreplace"), nl=False, file=self._stdout)
         except BrokenPipeError:
@@ -112,7 +114,7 @@ class Table:
         from sklearn_ser.inference.predictor import percent
 
         if row["error"] is not None:
-            return f"{'-':{self.emotion_width}}  {'-':>10}  not read: {_reason(row)}"
+            return f"{'-':{self.emotion_width}}  {'-':>10}  not read: {name_options(_reason(row))}"
         start = f"{row['start']:9.2f} {row['end']:9.2f}  " if self.windowed else ""
         warning = f"  [{row['warning']}]" if row["warning"] else ""
         if row["confidence"] != row["confidence"]:  # NaN: a label "silence" may have one

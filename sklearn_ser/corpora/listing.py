@@ -100,8 +100,8 @@ def describe_unread(folder: Path, paths: Sequence[Path]) -> str:
 
     Examples
     --------
-    >>> describe_unread(Path("calls"), [Path("calls/1.amr")])
-    '1 file in calls left out, not being readable: 1.amr. ffmpeg -i 1.amr 1.wav converts one.'
+    >>> describe_unread(Path("calls"), [Path("calls/1.dss")])
+    '1 file in calls left out, not being readable: 1.dss. ffmpeg -i 1.dss 1.wav converts one.'
     """
     message = f"{_count(paths)} in {folder} left out, not being readable: {_names(paths)}."
     readable = readable_suffixes()

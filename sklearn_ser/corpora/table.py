@@ -68,24 +68,27 @@ def read_table(path: str | Path, on_error: str = "stop") -> pd.DataFrame:
     path = absolute(path)
     table = _read_csv(path)
     for column in ("path", "emotion"):
-        empty = [f"row {i + 2}" for i, missing in enumerate(table[column].isna()) if missing]
+        empty = [f"row {row}" for row in table.index[table[column].isna()]]
         if empty:
             raise CorpusError(
                 f"{path}: no {column} in {some(empty)}. Fill the cell or delete the row."
             )
+    rows = table.index  # as a spreadsheet numbers them: the header is row 1
+    table = table.reset_index(drop=True)
     table["path"] = as_paths(_locate(cell, path.parent) for cell in table["path"])
     missing = [
-        f"{cell} (row {i + 2})"  # as a spreadsheet numbers it: the header is row 1
-        for i, cell in enumerate(table["path"])
+        f"{cell} (row {row})"
+        for row, cell in zip(rows, table["path"], strict=True)
         if not is_url(cell) and not os.path.isfile(cell)
     ]
     if missing and on_error != "skip":
         raise CorpusError(
             f"{path}: {len(missing)} of {len(table)} files are not there: {some(missing)}. "
-            f"Relative paths count from {path.parent}; `on_error=skip` goes on without them."
+            f"Relative paths count from {path.parent}; correct or delete these rows. Where "
+            "features are extracted, `on_error=skip` goes on without them."
         )
     if on_error != "skip":
-        _check_urls(table["path"], path)
+        _check_urls(table["path"], rows, path)
     if "label" not in table:
         table["label"] = table["emotion"]
     table["label"] = table["label"].fillna(table["emotion"])
@@ -104,6 +107,7 @@ def _read_csv(path: Path) -> pd.DataFrame:
         header, text = _read_header(text)
         delimiter = _delimiter(header)
         columns = _name_columns(path, next(csv.reader([header], delimiter=delimiter)))
+        rows, text = _filled_rows(text, delimiter)
         with warnings.catch_warnings():
             # Cells beyond the header would otherwise be dropped with no more than a warning.
             warnings.simplefilter("error", pd.errors.ParserWarning)
@@ -128,7 +132,21 @@ def _read_csv(path: Path) -> pd.DataFrame:
         raise CorpusError(f"{path} cannot be read as a CSV: {str(error).strip()}.") from None
     if table.empty:
         raise CorpusError(f"{path} has a header but no rows: one row per recording is needed.")
-    return table if is_unicode else _resolve_bytes(table, path)
+    table = table if is_unicode else _resolve_bytes(table, path)
+    # Where a cell goes over several lines, lines are no rows.
+    table.index = pd.Index(rows) if len(rows) == len(table) else table.index + 2
+    return table
+
+
+def _filled_rows(text: str, delimiter: str) -> tuple[list[int], str]:
+    """Return the numbers of the rows that are not empty, the header being 1, and only these rows.
+
+    Spreadsheets leave rows of nothing but separators where something was deleted.
+    """
+    lines = list(enumerate(io.StringIO(text, newline=None), 1))
+    filled = [(i, line) for i, line in lines if line.replace(delimiter, "").strip()]
+    first = filled[0][0]
+    return [i - first + 1 for i, _ in filled[1:]], "".join(line for _, line in filled)
 
 
 def _decode(data: bytes) -> tuple[str, bool]:
@@ -225,13 +243,13 @@ def _unescape(cell: str) -> str:
     return re.sub(r"\\x([89a-f][0-9a-f])", lambda match: chr(0xDC00 + int(match[1], 16)), cell)
 
 
-def _check_urls(cells: pd.Series, path: Path) -> None:
+def _check_urls(cells: pd.Series, rows: pd.Index, path: Path) -> None:
     """Raise for a URL that is not read, such as one that names a file of this machine."""
-    for i, cell in enumerate(cells):
+    for row, cell in zip(rows, cells, strict=True):
         try:
             check_source(cell)
         except AudioError as error:
-            raise CorpusError(f"{path}: row {i + 2}: {error}") from None
+            raise CorpusError(f"{path}: row {row}: {error}") from None
 
 
 def _drop_duplicates(table: pd.DataFrame, path: Path) -> pd.DataFrame:

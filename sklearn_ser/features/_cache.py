@@ -155,7 +155,8 @@ class FeatureCache:
             code = getattr(error, "sqlite_errorcode", 0) & 0xFF
             reason = error.strerror if isinstance(error, OSError) else str(error)
             if not isinstance(error, ValueError | TypeError) and code not in _DAMAGED:
-                self._warn(f"is of no use ({reason}): going on without it. Mend that, or name")
+                what = f"cannot be used ({reason}): features are computed without it."
+                self._warn(f"{what} Set that right, or name")
             elif before is not None and self._inode() == before:  # another may have been quicker
                 self._start_anew(error)
 

@@ -29,7 +29,7 @@ __all__ = [
 ALL = "all"
 
 SPLITS = {
-    "random": "clips of the same speakers and texts on both sides",
+    "random": "the same speakers and texts may be on both sides",
     "speaker": "no speaker on both sides",
     "text": "no text on both sides",
     "speaker+text": "neither speaker nor text on both sides; clips that share one are left out",

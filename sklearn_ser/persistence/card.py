@@ -150,7 +150,7 @@ def read_card(path: str | os.PathLike) -> Card:
     except OSError as error:
         raise ModelError(f"{file} cannot be read as a card: {error.strerror}.") from error
     except (ValueError, RecursionError) as error:
-        raise ModelError(f"{file} is not a card: it is no JSON in UTF-8 ({error}).") from error
+        raise ModelError(f"{file} is not a card: it is not JSON in UTF-8.") from error
     if not isinstance(card, dict) or card.get("card_format") != CARD_FORMAT:
         raise ModelError(f"{file} is not a card that this version of sklearn-ser can read.")
     if wrong := _wrong_entry(card, Card, ""):

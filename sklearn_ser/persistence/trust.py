@@ -60,7 +60,7 @@ def remembered() -> set[str]:
         reason = error.strerror if isinstance(error, OSError) else "it is no list of checksums"
         place = getattr(error, "filename", None) or _trust_file()
         warnings.warn(
-            f"The list of your models is not believed, because of {place}: {reason}.",
+            f"The list of the models that you wrote is not used: {place}: {reason}.",
             UserWarning,
             stacklevel=3,
         )

@@ -66,6 +66,8 @@ def new_folder(
         if folder.exists() and not go_on:
             _clear_away(folder, out)
         folder.mkdir(parents=True, exist_ok=True)
+    except OutputError:
+        raise
     except OSError as error:
         raise OptionError(
             f"{wanted or 'artifacts'} cannot be written ({error.strerror}): choose another `out`."

@@ -289,3 +289,14 @@ def test_some_emotions(home):
     for emotions, words in (("joyful", "no clip is 'happy'; there are ang"), (" ,", "names none")):
         with pytest.raises(CorpusError, match=words):
             load_data("tess", emotions=emotions)
+
+
+def test_rows_are_numbered_as_in_a_spreadsheet(tmp_path):
+    """Blank rows and rows of separators alone count, and hold no clip."""
+    csv = tmp_path / "c.csv"
+    (tmp_path / "a.wav").write_bytes(b"")
+    csv.write_text("path,emotion,age\n\na.wav,sad,31\n,,\nno.wav,sad,32\n,,\n")
+    with pytest.raises(CorpusError, match=r"1 of 2 files .*no.wav \(row 5\)"):
+        load_data(csv)
+    csv.write_text("path;emotion;age\n\na.wav;sad;31\n;;\n")
+    assert load_data(csv)["age"].tolist() == [31]

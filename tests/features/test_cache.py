@@ -227,7 +227,7 @@ def another_schema(file):
     [
         (damage, "was damaged .* and starts anew"),
         (another_schema, "was damaged .* and starts anew"),
-        (forbid, "going on without it"),
+        (forbid, "computed without it"),
     ],
 )
 def test_without_a_usable_cache_work_goes_on(paths, tmp_path, spoil, message, decoded):
@@ -269,7 +269,7 @@ def test_a_cache_that_others_could_have_written_is_not_used(
     else:
         pytest.skip("only root can give a folder away")
     decoded.clear()
-    with pytest.warns(UserWarning, match=f"of no use .*{reason}.*going on without it"):
+    with pytest.warns(UserWarning, match=f"cannot be used .*{reason}.*computed without it"):
         found = transform(features, paths[:2])
     np.testing.assert_array_equal(found, rows)
     assert len(decoded) == 2

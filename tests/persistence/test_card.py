@@ -117,11 +117,11 @@ def test_missing_entries(path, missing):
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        (b"", "no JSON"),
-        (b"\xff\xfe{}", "no JSON"),
-        (b'{"card_format": 1, "classifier": "\xe9"}', "no JSON in UTF-8"),
-        (b"[" * 100_000, "no JSON"),
-        (b'{"card_format": ' + b"1" * 5000 + b"}", "no JSON"),
+        (b"", "not JSON"),
+        (b"\xff\xfe{}", "not JSON"),
+        (b'{"card_format": 1, "classifier": "\xe9"}', "not JSON in UTF-8"),
+        (b"[" * 100_000, "not JSON"),
+        (b'{"card_format": ' + b"1" * 5000 + b"}", "not JSON"),
         (b"[]", "not a card"),
         (b"null", "not a card"),
         (b'{"card_format": 99}', "not a card that this version"),

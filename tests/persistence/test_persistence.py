@@ -175,7 +175,7 @@ def test_other_things_than_models(tmp_path):
     (tmp_path / "x.joblib").write_text("x")
     refused("has no card", tmp_path / "x.joblib")
     (tmp_path / "x.joblib.card.json").write_text("{")
-    refused("is not a card: it is no JSON", tmp_path / "x.joblib")
+    refused("is not a card: it is not JSON", tmp_path / "x.joblib")
     (tmp_path / "x.joblib.card.json").write_text("[]")
     refused("not a card", tmp_path / "x.joblib")
 

@@ -99,7 +99,7 @@ def test_a_list_behind_a_link_is_not_believed(listed, tmp_path):
     (tmp_path / "list").chmod(0o600)
     listed.parent.mkdir(parents=True)
     listed.symlink_to(tmp_path / "list")
-    with pytest.warns(UserWarning, match="is not believed"):
+    with pytest.warns(UserWarning, match="is not used"):
         assert remembered() == set()
     with pytest.warns(UserWarning, match="cannot be noted"):
         remember("b" * 64)
