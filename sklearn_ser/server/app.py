@@ -251,11 +251,14 @@ class UploadRequest(Request):
 
     async def _get_form(self, **_: Any) -> FormData:
         try:
-            return await super()._get_form(max_files=1, max_fields=8, max_part_size=1000)
+            form = await super()._get_form(max_files=2, max_fields=8, max_part_size=1000)
         except OSError as error:  # uploads of more than a megabyte go to the temporary folder
             logger.error("An upload cannot be kept in the temporary folder: %s", error)
             why = "The server has no room for this upload: try again later."
             raise HTTPException(507, why) from error
+        if len(form.getlist("file")) > 1:
+            raise HTTPException(400, "Send one file in a request.")
+        return form
 
 
 class UploadRoute(APIRoute):

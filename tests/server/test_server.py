@@ -722,7 +722,7 @@ def test_a_file_in_the_place_of_a_number(url):
 
 def test_forms_with_too_many_parts(url):
     two = [("file", ("x", encode(voice(0.4, 100))))] * 2
-    refused(httpx.post(f"{url}/predict", files=two), 400, "Too many files")
+    refused(httpx.post(f"{url}/predict", files=two), 400, "Send one file")
     part = '--x\r\nContent-Disposition: form-data; name="a{}"{}\r\n\r\n\r\n'
     kind = {"content-type": "multipart/form-data; boundary=x"}
     for file in ("", '; filename="b"'):
