@@ -24,7 +24,7 @@ def compare(
     split: Annotated[
         str,
         typer.Option(
-            help="Splits joined by commas, out of random, speaker, text and speaker+text.",
+            help="Splits joined by commas, out of random, speaker, text, speaker+text and corpus.",
             metavar="LIST",
         ),
     ] = "random,speaker",

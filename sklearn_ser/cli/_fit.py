@@ -22,7 +22,7 @@ def fit(
         str,
         typer.Option(
             help="What training and test set must not share: random (nothing is kept apart), "
-            "speaker, text, or speaker+text."
+            "speaker, text, speaker+text, or corpus."
         ),
     ] = "random",
     folds: shared.FoldsOption = None,

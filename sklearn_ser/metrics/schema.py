@@ -99,6 +99,7 @@ class Metrics(Scores):
     importance: NotRequired[Importance]
     seconds_fit: NotRequired[float]
     folds: NotRequired[list[dict[str, Any]]]
+    uar_mean_over_corpora: NotRequired[float]  # of a corpus split
     search: NotRequired[dict[str, Any]]
     # Of evaluate
     stress: NotRequired[dict[str, Any] | None]

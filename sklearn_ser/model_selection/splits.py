@@ -33,7 +33,11 @@ SPLITS = {
     "speaker": "no speaker on both sides",
     "text": "no text on both sides",
     "speaker+text": "neither speaker nor text on both sides; clips that share one are left out",
+    "corpus": "no corpus on both sides",
 }
+
+# What metrics.json and cards call the names that a test set holds alone.
+TEST_GROUPS = {"speaker": "test_speakers", "text": "test_texts", "corpus": "test_corpora"}
 
 TRANSDUCTIVE = (
     "Transductive: the features of test speakers are z-scored by statistics of all their own test "
@@ -139,7 +143,7 @@ def split_corpus(
     ----------
     table : DataFrame
         A corpus with the column emotion, and speaker or text where the split asks for them.
-    split : {"random", "speaker", "text", "speaker+text"}, default="random"
+    split : {"random", "speaker", "text", "speaker+text", "corpus"}, default="random"
         What training and test set must not share.
     test_size : float, default=0.2
         Share of the clips, speakers or texts in the test set.
@@ -206,13 +210,13 @@ def split_folds(
     ----------
     table : DataFrame
         A corpus with the column emotion, and speaker or text where the split asks for them.
-    split : {"random", "speaker", "text", "speaker+text"}, default="random"
+    split : {"random", "speaker", "text", "speaker+text", "corpus"}, default="random"
         What training and test set of a fold must not share. Folds by speaker and text cross: each
         fold of speakers is tested on each fold of texts, by a classifier that knows neither, which
         takes the product of their numbers in fits.
     n_folds : int or "all", default=5
-        How many folds, fewer where there are fewer speakers or texts; `"all"` leaves each speaker
-        or text out once.
+        How many folds, fewer where there are fewer speakers or texts; `"all"` leaves each speaker,
+        text or corpus out once.
     validation_size : float, default=0.1
         Share of each training set in its validation set, as for :func:`split_corpus`.
     seed : int, default=0
@@ -257,6 +261,11 @@ def split_folds(
         if not len(rest):
             raise CorpusError(
                 f"A fold of a {split} split leaves nothing to train on: choose more folds."
+            )
+        if not set(table["emotion"].iloc[test]) & set(table["emotion"].iloc[rest]):
+            raise CorpusError(
+                f"A fold of a {split} split has no emotion in training and test set both: choose "
+                "clips with `emotions`, or other data."
             )
         train, validation, by = split_validation(table, rest, split, validation_size, seed)
         folds.append(Fold(train, validation, test, split, by))
@@ -329,11 +338,18 @@ def mirrored_columns(split: str) -> list[str]:
     """
     if split == "random":
         return []
+    if split == "corpus":  # corpora are few, and differ from each other more than speakers do
+        return ["speaker", "text"]
     return [column for column in ("speaker", "text") if column in split or column == "text"]
 
 
 def groups_of(table: pd.DataFrame, column: str) -> np.ndarray:
     """Return the speaker or text of each clip, or raise `CorpusError` where it is not known."""
+    if column == "corpus" and table[column].nunique() < 2:
+        raise CorpusError(
+            "A corpus split leaves one corpus out at a time, and the data are one corpus: give "
+            "two or more, joined by commas."
+        )
     if column not in table or table[column].isna().all():
         raise CorpusError(
             f"The corpus has no {column}s, which a split by {column} needs: add a column {column} "

@@ -62,6 +62,7 @@ class CardSplit(TypedDict):
     transductive: NotRequired[bool]
     n_folds: NotRequired[int]
     test_speakers: NotRequired[list[str]]
+    test_corpora: NotRequired[list[str]]
     test_texts: NotRequired[list[str]]
 
 

@@ -15,6 +15,7 @@ from sklearn_ser.model_selection.splits import SPLITS, TRANSDUCTIVE
 
 __all__ = [
     "describe_calibration",
+    "describe_corpora",
     "describe_guessing",
     "describe_run",
     "headline",
@@ -28,6 +29,7 @@ UNSEEN = {
     "speaker": "On unseen speakers",
     "text": "On unseen texts",
     "speaker+text": "On unseen speakers and texts",
+    "corpus": "On unseen corpora",
 }
 
 
@@ -102,9 +104,29 @@ def describe_run(metrics: Metrics | Mapping[str, Any]) -> list[str]:
         *metrics["audit"]["sentences"],
         *([calibrated] if (calibrated := describe_calibration(metrics["calibration"])) else []),
         f"{metrics['seconds']:.1f} s. Run: {metrics['run']}",
+        *([by_corpus] if (by_corpus := describe_corpora(metrics)) else []),
         verdict(metrics),
         f"Report: {Path(metrics['run']) / 'report.html'}",
     ]
+
+
+def describe_corpora(metrics: Metrics | Mapping[str, Any]) -> str | None:
+    """Say how each corpus was recognised by what the others taught; None for other splits.
+
+    Examples
+    --------
+    >>> from sklearn_ser.report.verdict import describe_corpora
+    >>> folds = [{"test_corpora": ["tess"], "uar": 0.7}, {"test_corpora": ["emodb"], "uar": 0.6}]
+    >>> describe_corpora({"folds": folds, "uar_mean_over_corpora": 0.65})
+    'UAR of each corpus, fitted on the others: tess 0.700, emodb 0.600; mean 0.650.'
+    """
+    if "uar_mean_over_corpora" not in metrics:
+        return None
+    each = ", ".join(
+        f"{', '.join(fold['test_corpora'])} {fold['uar']:.3f}" for fold in metrics["folds"]
+    )
+    mean = metrics["uar_mean_over_corpora"]
+    return f"UAR of each corpus, fitted on the others: {each}; mean {mean:.3f}."
 
 
 def describe_calibration(calibration: Calibration | Mapping[str, Any]) -> str | None:

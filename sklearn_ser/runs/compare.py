@@ -119,7 +119,7 @@ def _compare_split(
     rows = []
     for i, options in enumerate(each):
         show(i)
-        trainer = trainers[options.clf]
+        trainer = replace(trainers[options.clf], balance=options.split == "corpus")
         outcome = train_folds(trainer, store, split_run(store.table, options, trainer), silent)
         outcomes[options.clf] = outcome
         rows.append(_describe_row(options, outcome, score_run(outcome, store, options)))
@@ -148,6 +148,7 @@ def _describe_row(
         "features": [name for name, _ in features.transformer_list],
         **{name: metrics[name] for name in ("n_train", "n_validation", "n_test")},
         "n_folds": len(metrics.get("folds", ())) or None,
+        **{name: metrics[name] for name in ("uar_mean_over_corpora",) if name in metrics},
         "fit_seconds": outcome.predictions.fit_seconds,
         "predict_seconds": outcome.predictions.predict_seconds,
     }

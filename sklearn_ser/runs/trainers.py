@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 from sklearn.base import clone
 from sklearn.pipeline import Pipeline
+from sklearn.utils.class_weight import compute_sample_weight
 from threadpoolctl import threadpool_limits
 
 from sklearn_ser.audio.augmentation import parse_augment
@@ -93,6 +94,8 @@ class RecipeTrainer:
     progress : callable
     checkpoints : Path or None
         Folder for the states of networks in training, from which a fit of the same clips goes on.
+    balance : bool
+        Whether each emotion of each corpus counts alike, however many clips it has.
     """
 
     pipeline: Pipeline
@@ -101,6 +104,7 @@ class RecipeTrainer:
     seed: int = 0
     progress: Progress = silent
     checkpoints: Path | None = None
+    balance: bool = False
 
     @classmethod
     def from_options(cls, options: RunOptions, progress: Progress = silent) -> "RecipeTrainer":
@@ -122,7 +126,8 @@ class RecipeTrainer:
                 )
             pipeline.set_params(scale=SpeakerNormalizer(unknown="own"))
         pipeline.named_steps["features"].set_params(cache_dir=options.cache)
-        return cls(pipeline, augment, options.calibrate, options.seed, progress)
+        balance = options.split == "corpus"
+        return cls(pipeline, augment, options.calibrate, options.seed, progress, balance=balance)
 
     @property
     def validates(self) -> bool:
@@ -143,6 +148,7 @@ class RecipeTrainer:
             X_val = scaler.transform(X_val, **_speakers_for(scaler, validation.speaker))
         how = fit_arguments(
             clf,
+            sample_weight=self._weights(train, len(y)) if self.balance else None,
             X_val=X_val,
             y_val=y_val,
             groups=np.tile(np.arange(len(train)), len(y) // len(train)),  # clips and their copies
@@ -159,6 +165,12 @@ class RecipeTrainer:
         if self.calibrate:
             clf = TemperatureScaledClassifier(clone(clf)).calibrate(clf, X_val, y_val)
         return Trained(with_tail(self.pipeline, scaler, clf), self)
+
+    def _weights(self, train: Subset, n_rows: int) -> np.ndarray:
+        """Return weights of mean 1 for clips and their copies."""
+        groups = train.table["corpus"].astype(str) + "\n" + train.table["emotion"].astype(str)
+        weights = compute_sample_weight("balanced", groups)
+        return np.tile(weights, n_rows // len(train))
 
     def _training_rows(self, train: Subset) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
         """Return features, emotions and speakers of the clips, and of changed copies after them."""

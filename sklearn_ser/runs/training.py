@@ -15,7 +15,7 @@ import pandas as pd
 from sklearn_ser.exceptions import LeakageWarning, OptionError
 from sklearn_ser.metrics import bootstrap_scores, feature_importance, pool_importance, score
 from sklearn_ser.model_selection import Fold, Subset, audit_split, split_corpus, split_folds
-from sklearn_ser.model_selection.splits import split_validation
+from sklearn_ser.model_selection.splits import TEST_GROUPS, split_validation
 from sklearn_ser.runs.options import Progress, RunOptions
 from sklearn_ser.runs.store import FeatureStore
 from sklearn_ser.runs.trainers import Trained, Trainer, scale
@@ -89,16 +89,16 @@ class Outcome:
 def split_run(table: pd.DataFrame, options: RunOptions, trainer: Trainer) -> list[Fold]:
     """Split the corpus of a run: one test set, or several in turn.
 
-    Over folds, trainers that choose nothing on a validation set get every training clip.
+    Over folds, trainers that choose nothing on a validation set get every training clip. A corpus
+    split leaves each corpus out once, if nothing else is said.
     """
-    if options.folds is None:
+    n_folds = "all" if options.folds is None and options.split == "corpus" else options.folds
+    if n_folds is None:
         how = {"test_size": options.test_size, "validation_size": options.validation_size}
         folds = [split_corpus(table, options.split, seed=options.seed, **how)]
     else:
         size = options.validation_size if trainer.validates else 0
-        folds = split_folds(
-            table, options.split, options.folds, validation_size=size, seed=options.seed
-        )
+        folds = split_folds(table, options.split, n_folds, validation_size=size, seed=options.seed)
     if options.calibrate and not all(len(fold.validation) for fold in folds):
         raise OptionError(
             "`calibrate` needs a validation set, which is empty: raise `validation_size`, or add "
@@ -250,6 +250,12 @@ def score_run(outcome: Outcome, store: FeatureStore, options: RunOptions) -> dic
         **outcome.learned,
         "transductive": options.normalize_speakers and tests_unseen_speakers(store, folds),
     }
+    if folds[0].split == "corpus":
+        uars = [
+            score(truth[here], predictions.predicted[here])["uar"]
+            for here in (predictions.folds == i for i in range(len(folds)))
+        ]
+        metrics["uar_mean_over_corpora"] = float(np.mean(uars))
     if len(folds) > 1:
         metrics["folds"] = [
             _describe_fold(store, fold, i, predictions) for i, fold in enumerate(folds)
@@ -273,10 +279,9 @@ def _describe_fold(
         **{f"n_{name}": len(getattr(fold, name)) for name in ("train", "validation", "test")},
         **{name: scores[name] for name in ("accuracy", "uar", "macro_f1")},
     }
-    for column in ("speaker", "text"):
+    for column, name in TEST_GROUPS.items():
         if column in fold.split:
-            names = store.table[column].iloc[fold.test].astype(str)
-            row[f"test_{column}s"] = sorted(set(names))
+            row[name] = sorted(set(store.table[column].iloc[fold.test].astype(str)))
     return row
 
 

@@ -16,6 +16,7 @@ from sklearn_ser.classifiers import unwrap_classifier
 from sklearn_ser.features.quality import describe_training
 from sklearn_ser.metrics import Metrics, describe_predictions, score_calibration
 from sklearn_ser.model_selection import TRANSDUCTIVE, Fold
+from sklearn_ser.model_selection.splits import TEST_GROUPS
 from sklearn_ser.persistence import read_card, save_pipeline
 from sklearn_ser.report.figures import draw_confusion_matrix, draw_training_curves
 from sklearn_ser.report.run_page import Evidence, write_report
@@ -184,9 +185,9 @@ def _describe_run(result: RunResult) -> dict[str, Any]:
     }
     if "folds" in metrics:
         split |= {"n_folds": len(metrics["folds"]), "test_size": None}
-    for column in ("speaker", "text"):
+    for column, name in TEST_GROUPS.items():
         if column in fold.split:
-            split[f"test_{column}s"] = sorted(set(table[column].iloc[fold.test].astype(str)))
+            split[name] = sorted(set(table[column].iloc[fold.test].astype(str)))
     return {
         "recipe": options.clf,
         "parameters": {name: repr(value) for name, value in options.params.items()},

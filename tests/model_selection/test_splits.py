@@ -6,7 +6,7 @@ import pytest
 
 from sklearn_ser.classifiers._holdout import hold_out
 from sklearn_ser.exceptions import CorpusError, OptionError
-from sklearn_ser.model_selection import split_corpus
+from sklearn_ser.model_selection import split_corpus, split_folds
 
 
 def table(n_speakers=6, n_texts=5, emotions=("angry", "happy", "sad")):
@@ -97,3 +97,34 @@ def test_hold_out_of_very_few():
     kept, aside = hold_out(list("aabbb"), 0.2, random_state=0)
     assert sorted(kept.tolist() + aside.tolist()) == [0, 1, 2, 3, 4]
     assert len(aside) == 2
+
+
+def corpora(*sizes, emotions="ab"):
+    """A table of corpora, each with two speakers who say everything twice."""
+    rows = [
+        {"path": f"{c}{i}.wav", "emotion": emotions[i % 2], "speaker": f"{c}{i // 2 % 2}"}
+        | {"text": None, "corpus": f"c{c}"}
+        for c, size in enumerate(sizes)
+        for i in range(size)
+    ]
+    return pd.DataFrame(rows)
+
+
+def test_corpus_split_leaves_each_corpus_out_once():
+    table = corpora(8, 12, 16)
+    folds = split_folds(table, "corpus", "all", validation_size=0.5)
+    assert [set(table["corpus"].iloc[fold.test]) for fold in folds] == [{"c0"}, {"c1"}, {"c2"}]
+    for fold in folds:
+        assert set(fold.train) | set(fold.validation) == set(range(36)) - set(fold.test)
+        assert fold.validation_by == "speaker"
+
+
+def test_corpus_split_of_one_corpus():
+    with pytest.raises(CorpusError, match="two or more"):
+        split_folds(corpora(8), "corpus", "all")
+
+
+def test_corpus_split_without_a_common_emotion():
+    table = pd.concat([corpora(8), corpora(8, emotions="cd").assign(corpus="other")])
+    with pytest.raises(CorpusError, match="no emotion in training and test set both"):
+        split_folds(table.reset_index(drop=True), "corpus", "all")
