@@ -192,7 +192,7 @@ if child == 0:
     try:
         found = predict()
     except ModelError as error:
-        print(error)
+        print(error, flush=True)
         os._exit(3)
     os._exit(0 if before is None or np.array_equal(found, before) else 4)
 print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
