@@ -1,20 +1,37 @@
-"""Augmentation: changed copies of training clips (noise, gain, room, speed, pitch).
+"""Augmentation: changed copies of training clips, such as rooms, noise and telephones make them.
 
 Only training clips are ever changed. The copies of a clip stay on its side of every split.
 """
 
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import soxr
 
 from sklearn_ser.audio.content import Content
-from sklearn_ser.audio.degradations import add_noise, add_reverberation, change_gain
+from sklearn_ser.audio.degradations import (
+    add_background,
+    add_colored_noise,
+    add_noise,
+    add_reverberation,
+    change_gain,
+    clip_peaks,
+    code_mp3,
+    code_telephone,
+    code_vorbis,
+    limit_band,
+    reduce_rate,
+)
 from sklearn_ser.audio.loader import Clips, Decoded
 from sklearn_ser.exceptions import OptionError
 
-__all__ = ["AUGMENTATIONS", "AugmentedClips", "parse_augment"]
+__all__ = ["AUGMENTATIONS", "EVERYDAY", "AugmentedClips", "count_copies", "parse_augment"]
+
+EVERYDAY = "everyday"
+N_EVERYDAY = 4  # copies of a clip
+
+Generator = np.random.Generator
 
 
 def _change_speed(y: np.ndarray, sr: int, rng: np.random.Generator) -> np.ndarray:
@@ -39,6 +56,64 @@ AUGMENTATIONS: dict[str, Callable[[np.ndarray, int, np.random.Generator], np.nda
 }
 
 
+# What happens to a clip that is recorded and sent, in that order: noise, then a device or a wire.
+_NOISES: tuple[Callable[[np.ndarray, float, Generator], np.ndarray], ...] = (
+    add_noise,
+    add_colored_noise,
+    lambda y, snr, rng: add_colored_noise(y, snr, rng, slope=-6.0),
+)
+_CHANNELS: tuple[Callable[[np.ndarray, int, Generator], np.ndarray], ...] = (
+    lambda y, sr, rng: limit_band(y, sr),
+    lambda y, sr, rng: reduce_rate(y, sr),
+    lambda y, sr, rng: code_telephone(y, sr, "ULAW"),
+    lambda y, sr, rng: code_telephone(y, sr, "ALAW"),
+    lambda y, sr, rng: code_mp3(y, sr),
+    lambda y, sr, rng: code_vorbis(y, sr),
+    lambda y, sr, rng: clip_peaks(y, rng.uniform(0.02, 0.2)),
+)
+
+
+def degrade_at_random(
+    y: np.ndarray, sr: int, rng: Generator, babble: Callable[[int], np.ndarray]
+) -> np.ndarray:
+    """Change a clip as everyday life does: a room, noise, a device or a wire, and the gain.
+
+    Parameters
+    ----------
+    y : ndarray of shape (n_times,)
+    sr : int
+        In Hz.
+    rng : numpy.random.Generator
+    babble : callable
+        From a number of samples to so many of other people talking at once.
+
+    Returns
+    -------
+    y : ndarray of shape (n_times,), float32
+        A reverberation of 0.2 to 0.8 s in 3 of 10 clips; white, pink, brown noise or babble at 0 to
+        30 dB in 3 of 4; a telephone's band, 8 kHz, G.711, MP3, Vorbis or clipping in 3 of 5; a gain
+        of up to 12 dB either way in 3 of 10.
+    """
+    if rng.random() < 0.3:
+        y = add_reverberation(y, sr, rng, rng.uniform(0.2, 0.8), rng.uniform(-3, 6))
+    if rng.random() < 0.75:
+        snr, kind = rng.uniform(0, 30), rng.integers(len(_NOISES) + 1)
+        if kind == len(_NOISES):
+            y = add_background(y, babble(len(y)), snr)
+        else:
+            y = _NOISES[kind](y, snr, rng)
+    if rng.random() < 0.6:
+        y = _CHANNELS[rng.integers(len(_CHANNELS))](y, sr, rng)
+    if rng.random() < 0.3:
+        y = change_gain(y, rng.uniform(-12, 12))
+    return y
+
+
+def count_copies(name: str) -> int:
+    """Return how many copies of each clip an augmentation makes."""
+    return N_EVERYDAY if name == EVERYDAY else 1
+
+
 def parse_augment(augment: str | None) -> list[str]:
     """Return the names in a list joined by commas.
 
@@ -55,9 +130,10 @@ def parse_augment(augment: str | None) -> list[str]:
     """
     names = [name.strip() for name in (augment or "").split(",") if name.strip()]
     for name in names:
-        if name not in AUGMENTATIONS or names.count(name) > 1:
+        if name not in (*AUGMENTATIONS, EVERYDAY) or names.count(name) > 1:
             raise OptionError(
-                f"`augment={augment}`: name each of {', '.join(AUGMENTATIONS)} once at most."
+                f"`augment={augment}`: name each of {EVERYDAY}, {', '.join(AUGMENTATIONS)} once at "
+                "most."
             )
     return names
 
@@ -69,19 +145,33 @@ class AugmentedClips(Clips):
     ----------
     clips : Clips
     name : str
-        One of `AUGMENTATIONS`.
+        One of `AUGMENTATIONS`, or `EVERYDAY`.
     seed : int
+    copy : int, default=0
+        Which of the copies that everyday life makes of each clip.
+    speakers : sequence of n_clips str, default=None
+        Who speaks in each clip: babble is made of others, where there are others.
     """
 
-    def __init__(self, clips: Clips, name: str, seed: int):
+    def __init__(
+        self,
+        clips: Clips,
+        name: str,
+        seed: int,
+        copy: int = 0,
+        speakers: Sequence | None = None,
+    ):
         super().__init__(clips.sources, clips.settings, clips.index, clips.positions)
         self.augmentation = name
         self.seed = seed
+        self.copy = copy
+        self.speakers = speakers
 
     def __getitem__(self, key):
         found = super().__getitem__(key)
         if isinstance(found, Clips):
-            return AugmentedClips(found, self.augmentation, self.seed)
+            speakers = None if self.speakers is None else np.asarray(self.speakers)[key]
+            return AugmentedClips(found, self.augmentation, self.seed, self.copy, speakers)
         return found
 
     def content(self, i: int) -> None:
@@ -91,6 +181,29 @@ class AugmentedClips(Clips):
         """Decode clip `i`, changed."""
         decoded = super().decode(i)
         y = np.ascontiguousarray(decoded.y)
-        rng = np.random.default_rng([self.seed, zlib.crc32(y.data)])
-        changed = AUGMENTATIONS[self.augmentation](y, self.sr or 22050, rng)
+        sr = self.sr or 22050
+        if self.augmentation == EVERYDAY:
+            rng = np.random.default_rng([self.seed, self.copy, zlib.crc32(y.data)])
+            changed = degrade_at_random(y, sr, rng, lambda n_times: self._babble(i, n_times, rng))
+        else:
+            rng = np.random.default_rng([self.seed, zlib.crc32(y.data)])
+            changed = AUGMENTATIONS[self.augmentation](y, sr, rng)
         return decoded._replace(y=np.asarray(changed, dtype=np.float32))
+
+    def _babble(self, i: int, n_times: int, rng: Generator) -> np.ndarray:
+        """Return 3 to 7 clips of these at once, equally loud, of other speakers than clip `i`."""
+        others = np.arange(len(self)) != i
+        if self.speakers is not None:
+            other_speakers = np.asarray(self.speakers) != self.speakers[i]
+            others = other_speakers if other_speakers.any() else others
+        mixed = np.zeros(n_times, dtype=np.float32)
+        if not others.any():
+            return mixed
+        for j in rng.choice(np.flatnonzero(others), size=rng.integers(3, 8)):
+            voice = super().decode(int(j)).y
+            power = np.mean(np.square(voice, dtype=np.float64))
+            if power:
+                voice = np.tile(voice, -(-n_times // len(voice)))
+                start = rng.integers(len(voice) - n_times + 1)
+                mixed += voice[start : start + n_times] / np.sqrt(power)
+        return mixed

@@ -55,6 +55,52 @@ def add_noise(y: np.ndarray, snr: float, rng: np.random.Generator) -> np.ndarray
     return (y + noise).astype(np.float32)
 
 
+def add_colored_noise(
+    y: np.ndarray, snr: float, rng: np.random.Generator, slope: float = -3.0
+) -> np.ndarray:
+    """Add noise whose power falls with frequency.
+
+    Parameters
+    ----------
+    y : ndarray of shape (n_times,)
+    snr : float
+        Ratio of the mean powers of clip and noise, in dB.
+    rng : numpy.random.Generator
+    slope : float, default=-3.0
+        Of the noise's power, in dB per octave: -3 is pink, as in streets and machines, -6 is brown,
+        as in cars and wind.
+
+    Returns
+    -------
+    y : ndarray of shape (n_times,), float32
+    """
+    spectrum = np.fft.rfft(rng.standard_normal(len(y)).astype(np.float32))
+    octaves = np.log2(np.arange(1, len(spectrum)))
+    spectrum[0] = 0  # a constant is not heard
+    spectrum[1:] *= 10 ** (slope * octaves / 20)
+    return add_background(y, np.fft.irfft(spectrum, len(y)), snr)
+
+
+def add_background(y: np.ndarray, background: np.ndarray, snr: float) -> np.ndarray:
+    """Add what else sounds in a place, at a ratio of mean powers.
+
+    Parameters
+    ----------
+    y, background : ndarray of shape (n_times,)
+    snr : float
+        Ratio of the mean powers of clip and background, in dB. Silence stays silent.
+
+    Returns
+    -------
+    y : ndarray of shape (n_times,), float32
+    """
+    power = np.mean(np.square(background, dtype=np.float64))
+    if not power:
+        return y.astype(np.float32)
+    wanted = np.mean(np.square(y, dtype=np.float64)) / 10 ** (snr / 10)
+    return (y + background * np.sqrt(wanted / power)).astype(np.float32)
+
+
 def change_gain(y: np.ndarray, decibels: float) -> np.ndarray:
     """Make a clip louder or softer, by decibels; nothing is clipped."""
     return (y * 10 ** (decibels / 20)).astype(np.float32)
@@ -91,6 +137,48 @@ def reduce_rate(y: np.ndarray, sr: int, rate: int = 8000) -> np.ndarray:
         return y.astype(np.float32)
     low = soxr.resample(np.asarray(y, dtype=np.float32), sr, rate)
     return _of_length(soxr.resample(low, rate, sr), len(y))
+
+
+def code_telephone(y: np.ndarray, sr: int, law: str = "ULAW") -> np.ndarray:
+    """Send a clip through a digital telephone: its band, 8 kHz, and 8 bits a sample [1]_.
+
+    Parameters
+    ----------
+    y : ndarray of shape (n_times,)
+    sr : int
+        In Hz.
+    law : {"ULAW", "ALAW"}, default="ULAW"
+        The law of America and Japan, or of the rest of the world.
+
+    Returns
+    -------
+    y : ndarray of shape (n_times,), float32
+
+    References
+    ----------
+    .. [1] ITU-T Recommendation G.711 (1988): Pulse code modulation of voice frequencies.
+    """
+    import soxr
+
+    sound = np.asarray(limit_band(y, sr), dtype=np.float32)
+    sound = sound if sr == 8000 else soxr.resample(sound, sr, 8000)
+    coded = _code(sound, 8000, "WAV", law)
+    return _of_length(coded if sr == 8000 else soxr.resample(coded, 8000, sr), len(y))
+
+
+def code_vorbis(y: np.ndarray, sr: int, level: float = 1.0) -> np.ndarray:
+    """Write a clip as Ogg Vorbis, at the strongest compression by default, and read it again."""
+    return _of_length(_code(np.asarray(y, dtype=np.float32), sr, "OGG", "VORBIS", level), len(y))
+
+
+def _code(y: np.ndarray, rate: int, container: str, codec: str, level=None) -> np.ndarray:
+    import soundfile
+
+    file = io.BytesIO()
+    how = {} if level is None else {"compression_level": level}
+    soundfile.write(file, y.clip(-1, 1), rate, format=container, subtype=codec, **how)
+    file.seek(0)
+    return soundfile.read(file, dtype="float32")[0]
 
 
 def code_mp3(y: np.ndarray, sr: int) -> np.ndarray:

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from sklearn.pipeline import Pipeline
 
-from sklearn_ser.audio.augmentation import AugmentedClips
+from sklearn_ser.audio.augmentation import AugmentedClips, count_copies
 from sklearn_ser.exceptions import CorpusError, OptionError
 from sklearn_ser.features._extraction import gather
 from sklearn_ser.model_selection import Subset
@@ -137,29 +137,32 @@ class FeatureStore:
 
 
 def augmented_features(
-    pipeline: Pipeline, sources: Sequence, names: Sequence[str], seed: int
+    pipeline: Pipeline, train: Subset, names: Sequence[str], seed: int
 ) -> np.ndarray:
-    """Return the features of a changed copy of each clip for each augmentation.
+    """Return the features of changed copies of each clip for each augmentation.
 
     Parameters
     ----------
     pipeline : Pipeline
         What `make_pipeline` returned.
-    sources : sequence of n_clips sources
-        Training clips, which have been read before.
+    train : Subset of n_clips
+        Training clips, which have been read before: copies are made of nothing else.
     names : sequence of n_augmentations str
     seed : int
 
     Returns
     -------
-    X : ndarray of shape (n_augmentations * n_clips, ...), float32
-        All clips under the first augmentation, then all under the second, and so on.
+    X : ndarray of shape (n_copies * n_clips, ...), float32
+        All clips under the first augmentation, then all under the second, and so on; "everyday"
+        makes several copies.
     """
-    clips = pipeline.named_steps["audio"].transform(sources)
+    clips = pipeline.named_steps["audio"].transform(train.path)
     union = pipeline.named_steps["features"]
     parts = []
-    for name in names:
-        X, failures = gather(union.iter_batches(AugmentedClips(clips, name, seed)), len(clips))
+    copies = [(name, copy) for name in names for copy in range(count_copies(name))]
+    for name, copy in copies:
+        changed = AugmentedClips(clips, name, seed, copy, train.speaker)
+        X, failures = gather(union.iter_batches(changed), len(clips))
         if failures:
             raise OptionError(f"`augment={name}`: {next(iter(failures.values()))}")
         parts.append(X)

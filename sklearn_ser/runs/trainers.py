@@ -15,7 +15,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils.class_weight import compute_sample_weight
 from threadpoolctl import threadpool_limits
 
-from sklearn_ser.audio.augmentation import parse_augment
+from sklearn_ser.audio.augmentation import EVERYDAY, parse_augment
 from sklearn_ser.classifiers import (
     TemperatureScaledClassifier,
     fit_arguments,
@@ -148,7 +148,7 @@ class RecipeTrainer:
             X_val = scaler.transform(X_val, **_speakers_for(scaler, validation.speaker))
         how = fit_arguments(
             clf,
-            sample_weight=self._weights(train, len(y)) if self.balance else None,
+            sample_weight=self._weights(train, len(y) // len(train)),
             X_val=X_val,
             y_val=y_val,
             groups=np.tile(np.arange(len(train)), len(y) // len(train)),  # clips and their copies
@@ -166,11 +166,17 @@ class RecipeTrainer:
             clf = TemperatureScaledClassifier(clone(clf)).calibrate(clf, X_val, y_val)
         return Trained(with_tail(self.pipeline, scaler, clf), self)
 
-    def _weights(self, train: Subset, n_rows: int) -> np.ndarray:
-        """Return weights of mean 1 for clips and their copies."""
-        groups = train.table["corpus"].astype(str) + "\n" + train.table["emotion"].astype(str)
-        weights = compute_sample_weight("balanced", groups)
-        return np.tile(weights, n_rows // len(train))
+    def _weights(self, train: Subset, n: int) -> np.ndarray | None:
+        """Return the weights of the clips, `n` times each with the copies; None for equal ones."""
+        everyday = EVERYDAY in self.augment
+        if not (self.balance or everyday):
+            return None
+        weights = np.ones(len(train))
+        if self.balance:
+            groups = train.table["corpus"].astype(str) + "\n" + train.table["emotion"].astype(str)
+            weights = compute_sample_weight("balanced", groups)
+        # A clip and what everyday life makes of it weigh one clip together.
+        return np.tile(weights / n if everyday else weights, n)
 
     def _training_rows(self, train: Subset) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
         """Return features, emotions and speakers of the clips, and of changed copies after them."""
@@ -178,9 +184,9 @@ class RecipeTrainer:
         if not self.augment:
             return X, y, speaker
         self.progress("features", 0, 1, "of changed copies")
-        copies = augmented_features(self.pipeline, train.path, self.augment, self.seed)
+        copies = augmented_features(self.pipeline, train, self.augment, self.seed)
         self.progress("features", 1, 1, "of changed copies")
-        n = 1 + len(self.augment)
+        n = 1 + len(copies) // len(train)
         speaker = None if speaker is None else np.tile(speaker, n)
         return np.concatenate([X, copies]), np.tile(y, n), speaker
 
