@@ -160,8 +160,9 @@ RefitOption = Annotated[
 AugmentOption = Annotated[
     str | None,
     typer.Option(
-        help="Train with changed copies of the training clips too, one for each of noise, gain, "
-        "room, speed and pitch that is named (joined by commas). Other clips stay as they are.",
+        help="Train with changed copies of the training clips too: everyday makes four of each "
+        "(rooms, noise, telephones, codecs, at random), and noise, gain, room, speed and pitch "
+        "one each; join names by commas. Other clips stay as they are.",
         metavar="LIST",
         show_default=False,
     ),
