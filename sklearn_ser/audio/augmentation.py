@@ -4,7 +4,7 @@ Only training clips are ever changed. The copies of a clip stay on its side of e
 """
 
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import numpy as np
 import soxr
@@ -149,7 +149,7 @@ class AugmentedClips(Clips):
     seed : int
     copy : int, default=0
         Which of the copies that everyday life makes of each clip.
-    speakers : sequence of n_clips str, default=None
+    speakers : ndarray of shape (n_clips,), default=None
         Who speaks in each clip: babble is made of others, where there are others.
     """
 
@@ -159,7 +159,7 @@ class AugmentedClips(Clips):
         name: str,
         seed: int,
         copy: int = 0,
-        speakers: Sequence | None = None,
+        speakers: np.ndarray | None = None,
     ):
         super().__init__(clips.sources, clips.settings, clips.index, clips.positions)
         self.augmentation = name
@@ -170,7 +170,7 @@ class AugmentedClips(Clips):
     def __getitem__(self, key):
         found = super().__getitem__(key)
         if isinstance(found, Clips):
-            speakers = None if self.speakers is None else np.asarray(self.speakers)[key]
+            speakers = None if self.speakers is None else self.speakers[key]
             return AugmentedClips(found, self.augmentation, self.seed, self.copy, speakers)
         return found
 
@@ -194,7 +194,7 @@ class AugmentedClips(Clips):
         """Return 3 to 7 clips of these at once, equally loud, of other speakers than clip `i`."""
         others = np.arange(len(self)) != i
         if self.speakers is not None:
-            other_speakers = np.asarray(self.speakers) != self.speakers[i]
+            other_speakers = self.speakers != self.speakers[i]
             others = other_speakers if other_speakers.any() else others
         mixed = np.zeros(n_times, dtype=np.float32)
         if not others.any():

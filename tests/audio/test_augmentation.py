@@ -115,7 +115,7 @@ def test_babble_is_made_of_other_speakers_of_the_training_set(wav):
         pass
 
     clips = AudioLoader(sr=SR).transform([str(path) for path in paths])
-    changed = Recording(clips, EVERYDAY, 0, speakers=["a", "a", "b", "b"])
+    changed = Recording(clips, EVERYDAY, 0, speakers=np.array(list("aabb")))
     decode = type(clips).decode
     changed_babble = changed._babble
     try:
