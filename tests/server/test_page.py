@@ -294,10 +294,10 @@ def test_a_token_is_asked_for(closed, browser, talk):
     with contextlib.closing(browser.new_context()) as context:
         page = context.new_page()
         page.goto(closed[0])
-        page.locator("#token-form").wait_for()
+        wait_for_text(page, "#problem", "A token is needed")
         page.fill("#token", "wrong")
         page.keyboard.press("Enter")
-        wait_for_text(page, "#problem", "A token is needed")
+        wait_for_text(page, "#problem", "The token is wrong")
         page.fill("#token", "s3cret")
         page.keyboard.press("Enter")
         page.locator("#bars li").first.wait_for()
