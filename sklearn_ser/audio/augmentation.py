@@ -7,10 +7,10 @@ import zlib
 from collections.abc import Callable
 
 import numpy as np
-import soxr
 
 from sklearn_ser.audio.content import Content
 from sklearn_ser.audio.degradations import (
+    DEGRADATIONS,
     add_background,
     add_colored_noise,
     add_noise,
@@ -26,7 +26,7 @@ from sklearn_ser.audio.degradations import (
 from sklearn_ser.audio.loader import Clips, Decoded
 from sklearn_ser.exceptions import OptionError
 
-__all__ = ["AUGMENTATIONS", "EVERYDAY", "AugmentedClips", "count_copies", "parse_augment"]
+__all__ = ["EVERYDAY", "AugmentedClips", "count_copies", "parse_augment"]
 
 EVERYDAY = "everyday"
 N_EVERYDAY = 4  # copies of a clip
@@ -34,26 +34,15 @@ N_EVERYDAY = 4  # copies of a clip
 Generator = np.random.Generator
 
 
-def _change_speed(y: np.ndarray, sr: int, rng: np.random.Generator) -> np.ndarray:
-    """Play a clip up to a tenth faster or slower, its pitch and formants moving along."""
-    return soxr.resample(y, sr * rng.uniform(0.9, 1.1), sr, quality="HQ").astype(np.float32)
-
-
-def _change_pitch(y: np.ndarray, sr: int, rng: np.random.Generator) -> np.ndarray:
-    """Move pitch and formants by up to two semitones, at the same speed."""
-    import librosa
-
-    steps = rng.uniform(-2, 2)
-    return librosa.effects.pitch_shift(y, sr=sr, n_steps=steps, res_type="soxr_hq")
-
-
-AUGMENTATIONS: dict[str, Callable[[np.ndarray, int, np.random.Generator], np.ndarray]] = {
-    "noise": lambda y, sr, rng: add_noise(y, rng.uniform(10, 30), rng),
-    "gain": lambda y, sr, rng: change_gain(y, rng.uniform(-12, 12)),
-    "room": lambda y, sr, rng: add_reverberation(y, sr, rng, rng.uniform(0.2, 0.6), 6),
-    "speed": _change_speed,
-    "pitch": _change_pitch,
-}
+def degrade_alone(
+    y: np.ndarray, sr: int, name: str, rng: Generator, babble: Callable[[int], np.ndarray]
+) -> np.ndarray:
+    """Change a clip in one way of `DEGRADATIONS`, with a strength drawn from its range."""
+    degradation = DEGRADATIONS[name]
+    strength = rng.uniform(*degradation.drawn)
+    if name == "room":  # the voice stays in front of a room that is learned by itself
+        return add_reverberation(y, sr, rng, strength, 6)
+    return degradation.apply(y, sr, strength, rng, babble)
 
 
 # What happens to a clip that is recorded and sent, in that order: noise, then a device or a wire.
@@ -129,12 +118,10 @@ def parse_augment(augment: str | None) -> list[str]:
     ['noise', 'room']
     """
     names = [name.strip() for name in (augment or "").split(",") if name.strip()]
+    known = [EVERYDAY, *(name for name, one in DEGRADATIONS.items() if one.needs != "noise")]
     for name in names:
-        if name not in (*AUGMENTATIONS, EVERYDAY) or names.count(name) > 1:
-            raise OptionError(
-                f"`augment={augment}`: name each of {EVERYDAY}, {', '.join(AUGMENTATIONS)} once at "
-                "most."
-            )
+        if name not in known or names.count(name) > 1:
+            raise OptionError(f"`augment={augment}`: name each of {', '.join(known)} once at most.")
     return names
 
 
@@ -145,7 +132,7 @@ class AugmentedClips(Clips):
     ----------
     clips : Clips
     name : str
-        One of `AUGMENTATIONS`, or `EVERYDAY`.
+        One of `DEGRADATIONS`, or `EVERYDAY`.
     seed : int
     copy : int, default=0
         Which of the copies that everyday life makes of each clip.
@@ -182,12 +169,17 @@ class AugmentedClips(Clips):
         decoded = super().decode(i)
         y = np.ascontiguousarray(decoded.y)
         sr = self.sr or 22050
-        if self.augmentation == EVERYDAY:
-            rng = np.random.default_rng([self.seed, self.copy, zlib.crc32(y.data)])
-            changed = degrade_at_random(y, sr, rng, lambda n_times: self._babble(i, n_times, rng))
+        everyday = self.augmentation == EVERYDAY
+        seed = [self.seed, self.copy] if everyday else [self.seed]
+        rng = np.random.default_rng([*seed, zlib.crc32(y.data)])
+
+        def babble(n_times: int) -> np.ndarray:
+            return self._babble(i, n_times, rng)
+
+        if everyday:
+            changed = degrade_at_random(y, sr, rng, babble)
         else:
-            rng = np.random.default_rng([self.seed, zlib.crc32(y.data)])
-            changed = AUGMENTATIONS[self.augmentation](y, sr, rng)
+            changed = degrade_alone(y, sr, self.augmentation, rng, babble)
         return decoded._replace(y=np.asarray(changed, dtype=np.float32))
 
     def _babble(self, i: int, n_times: int, rng: Generator) -> np.ndarray:

@@ -2,12 +2,16 @@
 
 Each takes a waveform of shape (n_times,) at the rate `sr` (Hz) and returns one of the same length
 and rate, float32, of full scale 1. Nothing random is drawn but from the generator that is passed.
+`DEGRADATIONS` lists them all, for training and for tests alike.
 """
 
 import io
 from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
+from scipy import fft
 from scipy.signal import butter, fftconvolve, sosfilt
 
 from sklearn_ser.audio.mpg123 import without_messages
@@ -15,16 +19,24 @@ from sklearn_ser.audio.mpg123 import without_messages
 __all__ = [
     "DEGRADATIONS",
     "Degradation",
+    "Material",
+    "add_background",
+    "add_colored_noise",
     "add_noise",
     "add_reverberation",
     "change_gain",
+    "change_pitch",
+    "change_speed",
     "clip_peaks",
     "code_mp3",
+    "code_opus",
+    "code_telephone",
+    "code_vorbis",
     "limit_band",
     "reduce_rate",
 ]
 
-Degradation = Callable[[np.ndarray, int, np.random.Generator], np.ndarray]
+Material = Callable[[int], np.ndarray]  # from a number of samples to so many of background
 
 
 def add_noise(y: np.ndarray, snr: float, rng: np.random.Generator) -> np.ndarray:
@@ -74,11 +86,13 @@ def add_colored_noise(
     -------
     y : ndarray of shape (n_times,), float32
     """
-    spectrum = np.fft.rfft(rng.standard_normal(len(y)).astype(np.float32))
-    octaves = np.log2(np.arange(1, len(spectrum)))
+    n_times = fft.next_fast_len(
+        max(len(y), 2), real=True
+    )  # a prime length takes five times as long
+    spectrum = fft.rfft(rng.standard_normal(n_times, dtype=np.float32))
     spectrum[0] = 0  # a constant is not heard
-    spectrum[1:] *= 10 ** (slope * octaves / 20)
-    return add_background(y, np.fft.irfft(spectrum, len(y)), snr)
+    spectrum[1:] *= np.arange(1, len(spectrum), dtype=np.float32) ** (slope / (20 * np.log10(2)))
+    return add_background(y, fft.irfft(spectrum, n_times)[: len(y)], snr)
 
 
 def add_background(y: np.ndarray, background: np.ndarray, snr: float) -> np.ndarray:
@@ -181,8 +195,25 @@ def _code(y: np.ndarray, rate: int, container: str, codec: str, level=None) -> n
     return soundfile.read(file, dtype="float32")[0]
 
 
-def code_mp3(y: np.ndarray, sr: int) -> np.ndarray:
-    """Write a clip as MP3 of 32 kbit/s and read it again.
+def code_opus(y: np.ndarray, sr: int, kilobits: float = 16.0) -> np.ndarray:
+    """Write a clip as Ogg Opus of so many kbit/s (6 to 256), and read it again.
+
+    Rates that Opus does not have go through the next higher one on the way.
+    """
+    import soxr
+
+    rate = next((rate for rate in OPUS_RATES if rate >= sr), OPUS_RATES[-1])
+    sound = np.asarray(y, dtype=np.float32)
+    sound = sound if rate == sr else soxr.resample(sound, sr, rate)
+    coded = _code(sound, rate, "OGG", "OPUS", 1 - (kilobits - 6) / 250)
+    return _of_length(coded if rate == sr else soxr.resample(coded, rate, sr), len(y))
+
+
+OPUS_RATES = (8000, 12000, 16000, 24000, 48000)
+
+
+def code_mp3(y: np.ndarray, sr: int, kilobits: float = 32.0) -> np.ndarray:
+    """Write a clip as MP3 of so many kbit/s (8 to 160), and read it again.
 
     Rates other than 16,000, 22,050 and 24,000 Hz go through 22,050 Hz on the way.
     """
@@ -195,7 +226,8 @@ def code_mp3(y: np.ndarray, sr: int) -> np.ndarray:
     file = io.BytesIO()
     soundfile.write(
         file, np.pad(sound.clip(-1, 1), (0, 2 * MP3_DELAY)), rate, format="MP3",
-        subtype="MPEG_LAYER_III", bitrate_mode="CONSTANT", compression_level=MP3_LEVEL,
+        subtype="MPEG_LAYER_III", bitrate_mode="CONSTANT",
+        compression_level=(160 - kilobits) / 152,
     )  # fmt: skip
     file.seek(0)
     with without_messages():
@@ -203,7 +235,6 @@ def code_mp3(y: np.ndarray, sr: int) -> np.ndarray:
     return _of_length(coded if rate == sr else soxr.resample(coded, rate, sr), len(y))
 
 
-MP3_LEVEL = 0.84  # libsndfile's scale from 160 down to 8 kbit/s has 32 kbit/s there
 MP3_DELAY = 1105  # samples: 576 of the encoder and 529 of the decoder
 
 
@@ -261,15 +292,147 @@ def _of_length(y: np.ndarray, n_times: int) -> np.ndarray:
     return np.pad(y, (0, max(0, n_times - len(y))))[:n_times].astype(np.float32)
 
 
+def change_speed(y: np.ndarray, sr: int, factor: float) -> np.ndarray:
+    """Play a clip faster or slower, its pitch and formants moving along; its length changes."""
+    import soxr
+
+    return soxr.resample(y, sr * factor, sr, quality="HQ").astype(np.float32)
+
+
+def change_pitch(y: np.ndarray, sr: int, semitones: float) -> np.ndarray:
+    """Move pitch and formants, at the same speed."""
+    import librosa
+
+    return librosa.effects.pitch_shift(y, sr=sr, n_steps=semitones, res_type="soxr_hq")
+
+
+@dataclass(frozen=True)
+class Degradation:
+    """One kind of degradation, and how strong it may be.
+
+    Attributes
+    ----------
+    name : str
+        In tables and figures.
+    unit : str
+        Of the strengths; "" where there is one strength only, which is NaN then.
+    strengths : tuple of float
+        What tests apply. Empty: it changes who speaks rather than the recording, and is for
+        training alone.
+    drawn : tuple of (float, float)
+        The range that training draws strengths from, evenly.
+    function : callable
+        From waveform, rate (Hz), strength, generator and material to the degraded waveform.
+    needs : {"voices", "noise"} or None
+        What the material is: other people who talk at once, or recorded noise.
+    """
+
+    name: str
+    unit: str
+    strengths: tuple[float, ...]
+    drawn: tuple[float, float]
+    function: Callable[[np.ndarray, int, float, np.random.Generator, Material], np.ndarray]
+    needs: Literal["voices", "noise"] | None = None
+
+    def apply(
+        self,
+        y: np.ndarray,
+        sr: int,
+        strength: float,
+        rng: np.random.Generator,
+        material: Material = np.zeros,
+    ) -> np.ndarray:
+        """Degrade a waveform.
+
+        Parameters
+        ----------
+        y : ndarray of shape (n_times,)
+        sr : int
+            In Hz.
+        strength : float
+        rng : numpy.random.Generator
+        material : callable, default=numpy.zeros
+            From a number of samples to so many of what it needs; the default is silence.
+
+        Returns
+        -------
+        y : ndarray of shape (n_times,), float32
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from sklearn_ser.audio.degradations import DEGRADATIONS
+        >>> y = np.sin(np.arange(22050) / 10)
+        >>> DEGRADATIONS["pink"].apply(y, 22050, 10.0, np.random.default_rng(0)).shape
+        (22050,)
+        """
+        return np.asarray(self.function(y, sr, strength, rng, material), dtype=np.float32)
+
+    def label(self, strength: float) -> str:
+        """Return the name with a strength, such as "pink noise, 10 dB"."""
+        if not self.unit:
+            return self.name
+        sign = "+" if strength > 0 and min(self.strengths) < 0 else ""
+        return f"{self.name}, {sign}{strength:g} {self.unit}"
+
+
+_SNRS = (30.0, 20.0, 10.0, 0.0)
+_ONE = (float("nan"),)
+_ANY = (0.0, 1.0)  # drawn where there is one strength only
+
+
+def _noise(name: str, function: Callable, needs: Literal["voices", "noise"] | None = None):
+    return Degradation(name, "dB", _SNRS, (10, 30), function, needs)
+
+
+# By their names in `augment`.
 DEGRADATIONS: dict[str, Degradation] = {
-    "noise at 20 dB": lambda y, sr, rng: add_noise(y, 20, rng),
-    "noise at 10 dB": lambda y, sr, rng: add_noise(y, 10, rng),
-    "noise at 0 dB": lambda y, sr, rng: add_noise(y, 0, rng),
-    "gain +12 dB": lambda y, sr, rng: change_gain(y, 12),
-    "gain -12 dB": lambda y, sr, rng: change_gain(y, -12),
-    "telephone band": lambda y, sr, rng: limit_band(y, sr),
-    "8 kHz": lambda y, sr, rng: reduce_rate(y, sr),
-    "MP3 at 32 kbit/s": lambda y, sr, rng: code_mp3(y, sr),
-    "clipping": lambda y, sr, rng: clip_peaks(y),
-    "reverberation": lambda y, sr, rng: add_reverberation(y, sr, rng),
-}
+    "noise": _noise("white noise", lambda y, sr, snr, rng, _: add_noise(y, snr, rng)),
+    "pink": _noise("pink noise", lambda y, sr, snr, rng, _: add_colored_noise(y, snr, rng)),
+    "brown": _noise(
+        "brown noise", lambda y, sr, snr, rng, _: add_colored_noise(y, snr, rng, slope=-6.0)
+    ),
+    "babble": _noise(
+        "babble", lambda y, sr, snr, rng, voices: add_background(y, voices(len(y)), snr), "voices"
+    ),
+    "real": _noise(
+        "real noise", lambda y, sr, snr, rng, noise: add_background(y, noise(len(y)), snr), "noise"
+    ),
+    "room": Degradation(
+        "room", "s", (0.25, 0.5, 1.0), (0.2, 0.6),
+        lambda y, sr, seconds, rng, _: add_reverberation(y, sr, rng, seconds),
+    ),
+    "telephone": Degradation(
+        "telephone band", "", _ONE, _ANY, lambda y, sr, *_: limit_band(y, sr)
+    ),
+    "mulaw": Degradation(
+        "mu-law telephone", "", _ONE, _ANY, lambda y, sr, *_: code_telephone(y, sr, "ULAW")
+    ),
+    "alaw": Degradation(
+        "A-law telephone", "", _ONE, _ANY, lambda y, sr, *_: code_telephone(y, sr, "ALAW")
+    ),
+    "rate": Degradation(
+        "sampling rate", "kHz", (8.0,), (8, 12),
+        lambda y, sr, kilohertz, *_: reduce_rate(y, sr, round(1000 * kilohertz)),
+    ),
+    "mp3": Degradation(
+        "MP3", "kbit/s", (32.0, 16.0), (16, 64), lambda y, sr, k, *_: code_mp3(y, sr, k)
+    ),
+    "vorbis": Degradation("Vorbis", "", _ONE, _ANY, lambda y, sr, *_: code_vorbis(y, sr)),
+    "opus": Degradation(
+        "Opus", "kbit/s", (16.0, 8.0), (6, 32), lambda y, sr, k, *_: code_opus(y, sr, k)
+    ),
+    "clipping": Degradation(
+        "clipping", "%", (2.0, 10.0, 30.0), (2, 20),
+        lambda y, sr, percent, *_: clip_peaks(y, percent / 100),
+    ),
+    "gain": Degradation(
+        "gain", "dB", (12.0, -12.0), (-12, 12), lambda y, sr, decibels, *_: change_gain(y, decibels)
+    ),
+    "speed": Degradation(
+        "speed", "times", (), (0.9, 1.1), lambda y, sr, factor, *_: change_speed(y, sr, factor)
+    ),
+    "pitch": Degradation(
+        "pitch", "semitones", (), (-2, 2), lambda y, sr, steps, *_: change_pitch(y, sr, steps)
+    ),
+}  # fmt: skip

@@ -161,8 +161,9 @@ AugmentOption = Annotated[
     str | None,
     typer.Option(
         help="Train with changed copies of the training clips too: everyday makes four of each "
-        "(rooms, noise, telephones, codecs, at random), and noise, gain, room, speed and pitch "
-        "one each; join names by commas. Other clips stay as they are.",
+        "(rooms, noise, telephones, codecs, at random); noise, pink, brown, babble, room, "
+        "telephone, mulaw, alaw, rate, mp3, vorbis, opus, clipping, gain, speed and pitch one "
+        "each; join names by commas. Other clips stay as they are.",
         metavar="LIST",
         show_default=False,
     ),

@@ -55,14 +55,14 @@ def score_robustness(
     >>> y = ["sad", "happy"] * 4
     >>> found = score_robustness(make_pipeline("logreg", "mfcc").fit(noise, y), noise, y)
     >>> [row["name"] for row in found["conditions"]][:3]
-    ['as recorded', 'noise at 20 dB', 'noise at 10 dB']
+    ['as recorded', 'white noise, 30 dB', 'white noise, 20 dB']
     """
     truth = np.asarray(truth).astype(str)
     clips = pipeline.named_steps["audio"].transform(sources)
     sr = pipeline.named_steps["audio"].sr
     # Degraded clips are never met again: no cache wants them.
     features = clone(pipeline.named_steps["features"]).set_params(cache_dir=None)
-    names = ("as recorded", *DEGRADATIONS)
+    names = ("as recorded", *_CONDITIONS)
     batches: dict[str, list[np.ndarray]] = {name: [] for name in names}
     workers = Parallel(features.n_jobs, prefer="threads")
     for start in range(0, len(clips), BATCH):
@@ -91,7 +91,16 @@ def score_robustness(
 
 
 def _degrade(y: np.ndarray, sr: int, name: str, seed: tuple[int, int]) -> np.ndarray:
-    if name not in DEGRADATIONS:
+    if name not in _CONDITIONS:
         return y
-    number = list(DEGRADATIONS).index(name)
-    return DEGRADATIONS[name](y, sr, np.random.default_rng([*seed, number]))
+    key, strength = _CONDITIONS[name]
+    rng = np.random.default_rng([*seed, list(DEGRADATIONS).index(key)])
+    return DEGRADATIONS[key].apply(y, sr, strength, rng)
+
+
+_CONDITIONS = {
+    one.label(strength): (key, strength)
+    for key, one in DEGRADATIONS.items()
+    for strength in one.strengths
+    if one.needs is None
+}
