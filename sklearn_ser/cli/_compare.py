@@ -21,6 +21,7 @@ def compare(
     ] = "svm,mlp,rf,logreg",
     data: shared.DataOption = None,
     emotions: shared.EmotionsOption = None,
+    map: shared.MapOption = None,
     split: Annotated[
         str,
         typer.Option(

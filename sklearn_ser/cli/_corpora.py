@@ -8,7 +8,7 @@ import typer
 
 from sklearn_ser._files import check_writable, printable
 from sklearn_ser.cli._app import DebugOption, JsonOption, app, command, notice, print_json, terminal
-from sklearn_ser.cli._options import EmotionsOption
+from sklearn_ser.cli._options import EmotionsOption, MapOption
 
 corpora_app = typer.Typer(
     help="Corpora of emotional speech: list them, get them, look into one. "
@@ -43,11 +43,11 @@ def list_command(json: JsonOption = False) -> None:
     """List the corpora that are known: which are on this machine, and how to get the others."""
     from sklearn_ser.corpora import data_home, list_corpora
 
-    rows = list_corpora().to_dict("records")
+    rows = [_plain(row) for row in list_corpora().to_dict("records")]
     if json:
-        return print_json({"data_folder": str(data_home()), "corpora": [_plain(r) for r in rows]})
+        return print_json({"data_folder": str(data_home()), "corpora": rows})
     table = _table("name", "corpus", "clips here", "licence")
-    for row in map(_plain, rows):
+    for row in rows:
         full = f" of {row['clips_in_full']}" if row["clips_in_full"] else ""
         table.add_row(
             printable(row["name"]),
@@ -56,7 +56,7 @@ def list_command(json: JsonOption = False) -> None:
             printable(row["licence"]),
         )
     _print(table)
-    for row in map(_plain, rows):
+    for row in rows:
         if not row["here"]:
             _print(f"{row['name']}: {row['how_to_get']}")
     return _print(f"Data folder: {data_home()} (set SKLEARN_SER_DATA to change it)")
@@ -104,6 +104,7 @@ def show(
         ),
     ] = None,
     emotions: EmotionsOption = None,
+    map: MapOption = None,
     json: JsonOption = False,
 ) -> None:
     """Describe a corpus: emotions, speakers, texts, durations, sampling rates, files left out."""
@@ -111,7 +112,7 @@ def show(
 
     if plots is not None:
         check_writable(plots / "emotions.png")
-    table = load_data(data, emotions=emotions)
+    table = load_data(data, emotions=emotions, map=map)
     summary = {"data": data, **summarise(table)}
     if plots is not None:
         summary["plots"] = _draw(table, plots)

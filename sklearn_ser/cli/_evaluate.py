@@ -16,6 +16,7 @@ def evaluate(
         typer.Option(help="A corpus, a folder, a CSV, or several joined by commas."),
     ],
     emotions: shared.EmotionsOption = None,
+    map: shared.MapOption = None,
     trust: shared.TrustOption = False,
     n_jobs: shared.JobsOption = -1,
     on_error: shared.OnErrorOption = "stop",
@@ -35,7 +36,8 @@ def evaluate(
 
     Nothing is fitted. Clips that the pipeline was fitted on are counted, since their scores are too
     high. Labels are compared in the common vocabulary; emotions that
-    only the model or only the corpus has are left out and named.
+    only the model or only the corpus has are left out and named. Labels that --map gave another
+    emotion in training have it here too, if --map says nothing else.
     """
     from sklearn_ser.cli._show import print_groups, print_scores, print_stress, progress_bars
     from sklearn_ser.report.verdict import describe_guessing
@@ -44,6 +46,7 @@ def evaluate(
     options = RunOptions(
         data,
         emotions=emotions,
+        map=map,
         n_jobs=n_jobs,
         on_error=on_error,
         cache=shared.choose_cache(cache, no_cache),

@@ -23,6 +23,7 @@ def features(
         Path, typer.Option("--out", "-o", help="The table to write: a .parquet or a .csv file.")
     ],
     emotions: shared.EmotionsOption = None,
+    map: shared.MapOption = None,
     features: Annotated[
         str | None,
         typer.Option(
@@ -58,7 +59,7 @@ def features(
     with work_on(scheduler), progress_bars() as progress:
         summary = write_feature_table(
             pipeline,
-            load_data(data, emotions=emotions, on_error=on_error),
+            load_data(data, emotions=emotions, map=map, on_error=on_error),
             out,
             on_error=on_error,
             on_batch=lambda done, total: progress("features", done, total),

@@ -17,6 +17,7 @@ def fit(
     clf: shared.ClfOption = "svm",
     data: shared.DataOption = None,
     emotions: shared.EmotionsOption = None,
+    map: shared.MapOption = None,
     features: shared.FeaturesOption = None,
     split: Annotated[
         str,

@@ -14,6 +14,7 @@ def grid_search(
     clf: shared.ClfOption = "svm",
     data: shared.DataOption = None,
     emotions: shared.EmotionsOption = None,
+    map: shared.MapOption = None,
     features: shared.FeaturesOption = None,
     param: Annotated[
         list[str] | None,

@@ -31,6 +31,15 @@ EmotionsOption = Annotated[
         show_default=False,
     ),
 ]
+MapOption = Annotated[
+    str | None,
+    typer.Option(
+        help="Other emotions for some labels, such as calm=neutral,boredom=sad: on the left an "
+        "emotion, or a corpus's own label. Done before --emotions takes some.",
+        metavar="LABEL=EMOTION,...",
+        show_default=False,
+    ),
+]
 ClfOption = Annotated[
     str,
     typer.Option(

@@ -8,6 +8,7 @@ from sklearn_ser.corpora._registry import data_home
 from sklearn_ser.corpora.base import COLUMNS, Download, Reader
 from sklearn_ser.corpora.download import get_corpus
 from sklearn_ser.corpora.emotions import EMOTIONS, canonical_emotion
+from sklearn_ser.corpora.selection import map_emotions, parse_map, take_emotions
 from sklearn_ser.corpora.summary import summarise
 
 __all__ = [
@@ -22,5 +23,8 @@ __all__ = [
     "list_corpora",
     "load_corpus",
     "load_data",
+    "map_emotions",
+    "parse_map",
     "summarise",
+    "take_emotions",
 ]

@@ -1,7 +1,7 @@
 """Loading of data by the names users give: corpora, folders, CSVs, or several joined."""
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +16,9 @@ from sklearn_ser.corpora._registry import (
     readers,
 )
 from sklearn_ser.corpora.base import Reader
-from sklearn_ser.corpora.emotions import canonical_emotion
 from sklearn_ser.corpora.folder import read_folder
 from sklearn_ser.corpora.listing import absolute, list_folder, make_table, read_listing, to_records
+from sklearn_ser.corpora.selection import map_emotions, take_emotions
 from sklearn_ser.corpora.synthetic import make_synthetic
 from sklearn_ser.corpora.table import read_table
 from sklearn_ser.exceptions import CorpusError, CorpusWarning
@@ -100,7 +100,11 @@ def _read(reader: Reader, folder: Path) -> pd.DataFrame:
 
 
 def load_data(
-    data: str | Path, *, emotions: str | Sequence[str] | None = None, on_error: str = "stop"
+    data: str | Path,
+    *,
+    emotions: str | Sequence[str] | None = None,
+    map: str | Mapping[str, str] | None = None,
+    on_error: str = "stop",
 ) -> pd.DataFrame:
     """Read what `DATA` means on the command line into one table.
 
@@ -113,6 +117,9 @@ def load_data(
         machine: write ``./tess`` for the folder.
     emotions : str or sequence of str, default=None
         The emotions to take, in a list or joined by commas, in any case; `None` takes all.
+    map : str or mapping, default=None
+        Other emotions for some labels, ``"calm=neutral,boredom=sad"``: on the left an emotion or
+        one of a corpus's own labels. Applied before `emotions` are taken; the column `label` stays.
     on_error : {"stop", "skip"}, default="stop"
         Whether files of a CSV that are not there are an error; with `"skip"` they stay in the
         table, and extraction leaves them out.
@@ -127,7 +134,8 @@ def load_data(
     Raises
     ------
     CorpusError
-        If something is not known, not there, or cannot be read, or no clip has one of `emotions`.
+        If something is not known, not there, or cannot be read, or no clip has one of `emotions`
+        or a label of `map`.
 
     Examples
     --------
@@ -148,26 +156,8 @@ def load_data(
     if not tables:
         raise CorpusError("No data is named: give a corpus, a folder or a CSV.")
     table = tables[0] if len(tables) == 1 else _join(tables)
-    return table if emotions is None else _take_emotions(table, emotions)
-
-
-def _take_emotions(table: pd.DataFrame, emotions: str | Sequence[str]) -> pd.DataFrame:
-    """Return the clips of some emotions."""
-    words = emotions.split(",") if isinstance(emotions, str) else emotions
-    there = {emotion.casefold(): emotion for emotion in sorted(table["emotion"].unique())}
-    wanted = []
-    for word in filter(None, (word.strip() for word in words)):
-        emotion = canonical_emotion(word)
-        if emotion.casefold() not in there:
-            raise CorpusError(
-                f"`emotions`: no clip is {emotion!r}; there are {', '.join(there.values())}."
-            )
-        wanted.append(there[emotion.casefold()])
-    if not wanted:
-        raise CorpusError(f"`emotions` names none; there are {', '.join(there.values())}.")
-    taken = table[table["emotion"].isin(wanted)].reset_index(drop=True)
-    taken.attrs = table.attrs
-    return taken
+    table = map_emotions(table, map)
+    return table if emotions is None else take_emotions(table, emotions)
 
 
 def _load_one(name: str, on_error: str) -> pd.DataFrame:
@@ -210,7 +200,7 @@ def _join(tables: list[pd.DataFrame]) -> pd.DataFrame:
             if row["speaker"] is not None:
                 row["speaker"] = f"{row['corpus']}:{row['speaker']}"
             rows.setdefault(row["path"], row)
-    again = sum(map(len, tables)) - len(rows)
+    again = sum(len(table) for table in tables) - len(rows)
     if again:
         warnings.warn(
             f"{again} files are in more than one of the corpora; each counts once.",

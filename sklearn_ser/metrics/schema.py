@@ -95,6 +95,7 @@ class Metrics(Scores):
     validation_by: NotRequired[str | None]
     classifier: NotRequired[str]
     seed: NotRequired[int]
+    map: NotRequired[dict[str, str]]  # labels that were given another emotion
     audit: NotRequired[dict[str, Any]]
     importance: NotRequired[Importance]
     seconds_fit: NotRequired[float]

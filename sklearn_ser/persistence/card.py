@@ -45,6 +45,7 @@ class CardData(TypedDict):
     skipped: list[str]
     corpora: NotRequired[list[str]]
     emotions: NotRequired[dict[str, int]]
+    map: NotRequired[dict[str, str]]  # labels that were given another emotion
     fingerprint: NotRequired[str]
 
 

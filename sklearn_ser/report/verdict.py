@@ -17,6 +17,7 @@ __all__ = [
     "describe_calibration",
     "describe_corpora",
     "describe_guessing",
+    "describe_map",
     "describe_run",
     "headline",
     "order_splits",
@@ -101,6 +102,7 @@ def describe_run(metrics: Metrics | Mapping[str, Any]) -> list[str]:
     return [
         f"{metrics['split']} split: {sizes}",
         *([TRANSDUCTIVE] if metrics["transductive"] else []),
+        *([describe_map(metrics["map"])] if "map" in metrics else []),
         *metrics["audit"]["sentences"],
         *([calibrated] if (calibrated := describe_calibration(metrics["calibration"])) else []),
         f"{metrics['seconds']:.1f} s. Run: {metrics['run']}",
@@ -108,6 +110,20 @@ def describe_run(metrics: Metrics | Mapping[str, Any]) -> list[str]:
         verdict(metrics),
         f"Report: {Path(metrics['run']) / 'report.html'}",
     ]
+
+
+def describe_map(mapping: Mapping[str, str]) -> str:
+    """Say which labels count as another emotion.
+
+    Examples
+    --------
+    >>> from sklearn_ser.report.verdict import describe_map
+    >>> describe_map({"calm": "neutral", "boredom": "sad"})
+    'Mapped labels: calm counts as neutral, boredom as sad.'
+    """
+    (label, emotion), *others = mapping.items()
+    more = "".join(f", {label} as {emotion}" for label, emotion in others)
+    return f"Mapped labels: {label} counts as {emotion}{more}."
 
 
 def describe_corpora(metrics: Metrics | Mapping[str, Any]) -> str | None:

@@ -8,12 +8,11 @@ from typing import Any
 import pandas as pd
 
 from sklearn_ser._files import to_json
-from sklearn_ser.corpora import load_data
 from sklearn_ser.exceptions import OptionError
 from sklearn_ser.metrics import compare_pairs
 from sklearn_ser.report.figures import SCORES, draw_comparison
 from sklearn_ser.report.verdict import headline
-from sklearn_ser.runs.options import Progress, RunOptions, data_name, silent
+from sklearn_ser.runs.options import Progress, RunOptions, data_name, mapping_of, read_data, silent
 from sklearn_ser.runs.run_folder import new_folder, writing
 from sklearn_ser.runs.store import FeatureStore
 from sklearn_ser.runs.trainers import RecipeTrainer, check_speakers
@@ -61,7 +60,7 @@ def compare_run(
     progress = on_progress or silent
     each = [replace(options, clf=clf) for clf in clfs]
     trainers = {one.clf: RecipeTrainer.from_options(one, _epochs_of(progress)) for one in each}
-    table = load_data(options.data, emotions=options.emotions, on_error=options.on_error)
+    table = read_data(options)
     if options.normalize_speakers:
         check_speakers(table)
     for split in splits:  # what is wrong with a split is said before the work of extraction
@@ -86,6 +85,7 @@ def compare_run(
         comparison |= {
             "headline": headline(comparison["rows"], comparison["tests"]),
             "data": data_name(options.data),
+            **mapping_of(options),
             "n_clips": len(store),
             "emotions": sorted(set(store.emotions)),
             "seed": options.seed,

@@ -10,7 +10,7 @@ import pandas as pd
 from sklearn.pipeline import Pipeline
 
 from sklearn_ser._files import read_regular
-from sklearn_ser.corpora import load_data
+from sklearn_ser.corpora import load_data, map_emotions, parse_map, take_emotions
 from sklearn_ser.exceptions import CorpusError, ModelError, OptionError
 from sklearn_ser.features import SpeakerNormalizer
 from sklearn_ser.metrics import (
@@ -22,6 +22,7 @@ from sklearn_ser.metrics import (
 )
 from sklearn_ser.model_selection import TRANSDUCTIVE
 from sklearn_ser.persistence import find_model, load_pipeline, read_card
+from sklearn_ser.report.verdict import describe_map
 from sklearn_ser.runs.options import Progress, RunOptions, silent
 from sklearn_ser.runs.store import FeatureStore
 from sklearn_ser.runs.trainers import check_speakers, scale
@@ -47,7 +48,7 @@ def evaluate_run(
     model : Path
         A run's folder or a model file.
     options : RunOptions
-        Its data, emotions, n_jobs, on_error and cache count.
+        Its data, emotions, map, n_jobs, on_error and cache count.
     trust : bool, default=False
         Whether to load a joblib file that was not written here.
     stress_too : bool, default=False
@@ -66,7 +67,8 @@ def evaluate_run(
     pipeline.named_steps["features"].set_params(n_jobs=options.n_jobs, cache_dir=options.cache)
     scaler = pipeline.named_steps["scale"]
     by_speaker = isinstance(scaler, SpeakerNormalizer) and scaler.unknown != "global"
-    table = load_data(options.data, emotions=options.emotions, on_error=options.on_error)
+    card = read_card(model)
+    table, mapping = _read_mapped(options, card)
     if by_speaker:
         check_speakers(table)
         if stress_too:
@@ -78,11 +80,13 @@ def evaluate_run(
     progress = on_progress or silent
     store = FeatureStore(table, [pipeline], options, progress)
     seen = np.isin(store.checksums, _seen_clips(model))
-    relation, more = _relate(store.table, read_card(model), seen)
+    relation, more = _relate(store.table, card, seen)
     clips = store.subset(np.arange(len(store)))
     clf, X = pipeline.named_steps["clf"], scale(pipeline, clips)
     predicted, probabilities = clf.predict(X).astype(str), clf.predict_proba(X)
     notes += more
+    if mapping:
+        notes.append(describe_map(mapping))
     transductive = by_speaker and bool(set(clips.table["speaker"]) - set(scaler.speakers_))
     if transductive:
         notes.append(TRANSDUCTIVE)
@@ -92,6 +96,7 @@ def evaluate_run(
         "stress": _stress(pipeline, clips.table, seen, progress) if stress_too else None,
         **relation,
         "left_out": left_out,
+        **({"map": mapping} if mapping else {}),
         "transductive": transductive,
         "n_train": 0,
         "n_validation": 0,
@@ -103,6 +108,25 @@ def evaluate_run(
         "run": str(model),
     }
     return metrics, notes
+
+
+def _read_mapped(
+    options: RunOptions, card: Mapping[str, Any]
+) -> tuple[pd.DataFrame, dict[str, str]]:
+    """Return the data with the labels mapped as the options say, else as for the training.
+
+    The second is the mapping, as far as the data have its labels.
+    """
+    table = load_data(options.data, on_error=options.on_error)
+    if options.map is not None:
+        mapping = parse_map(options.map)
+        mapped = map_emotions(table, mapping)
+    else:
+        mapping = card.get("data", {}).get("map", {})
+        mapped = map_emotions(table, mapping, absent="ignore")
+        if mapped["emotion"].equals(table["emotion"]):
+            mapping = {}
+    return mapped if options.emotions is None else take_emotions(mapped, options.emotions), mapping
 
 
 def _known_clips(

@@ -4,11 +4,10 @@ import time
 from dataclasses import replace
 from typing import Any
 
-from sklearn_ser.corpora import load_data
 from sklearn_ser.metrics import Metrics
 from sklearn_ser.model_selection.search import SearchOptions, SearchResult
 from sklearn_ser.report.figures import draw_search
-from sklearn_ser.runs.options import Progress, RunOptions, data_name, silent
+from sklearn_ser.runs.options import Progress, RunOptions, data_name, mapping_of, read_data, silent
 from sklearn_ser.runs.run_folder import forget_options, new_folder, write_options, writing
 from sklearn_ser.runs.store import FeatureStore
 from sklearn_ser.runs.trainers import RecipeTrainer, SearchTrainer, check_speakers
@@ -99,7 +98,7 @@ def _train(
 ) -> Metrics:
     """Take the one training path: table, features, folds, trainer, predictions, scores, folder."""
     started = time.perf_counter()
-    table = load_data(options.data, emotions=options.emotions, on_error=options.on_error)
+    table = read_data(options)
     if options.normalize_speakers:
         check_speakers(table)
     split_run(table, options, trainer)  # what is wrong with it is said before the work
@@ -117,6 +116,7 @@ def _train(
         metrics = score_run(outcome, store, options) | {
             "classifier": options.clf,
             "seed": options.seed,
+            **mapping_of(options),
             "skipped": store.skipped,
             "audit": audit,
             "importance": measure_importance(outcome, store, options.seed),

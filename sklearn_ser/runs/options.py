@@ -5,9 +5,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from sklearn_ser._files import printable
+import pandas as pd
 
-__all__ = ["Progress", "RunOptions", "data_name", "silent"]
+from sklearn_ser._files import printable
+from sklearn_ser.corpora import load_data, parse_map
+
+__all__ = ["Progress", "RunOptions", "data_name", "mapping_of", "read_data", "silent"]
 
 Progress = Callable[[str, int, int, str], None]  # stage, steps done, their total, a detail
 
@@ -36,6 +39,7 @@ class RunOptions:
     normalize_speakers: bool = False
     cache: Path | None = None
     emotions: str | None = None  # names joined by commas
+    map: str | None = None  # label=emotion, joined by commas
     folds: int | str | None = None  # how many, or "all"; None is one test set
 
     def __post_init__(self) -> None:
@@ -50,3 +54,16 @@ def silent(stage: str, done: int, total: int, detail: str) -> None:
 def data_name(data: str) -> str:
     """Return what to call the data in names of runs: no path of this machine."""
     return printable("+".join(Path(name.strip()).stem or "data" for name in data.split(",")))
+
+
+def read_data(options: RunOptions) -> pd.DataFrame:
+    """Return the table of the data, with the emotions that the options say."""
+    return load_data(
+        options.data, emotions=options.emotions, map=options.map, on_error=options.on_error
+    )
+
+
+def mapping_of(options: RunOptions) -> dict[str, dict[str, str]]:
+    """Return what documents of a run say of its mapped labels: nothing where there are none."""
+    mapping = parse_map(options.map)
+    return {"map": mapping} if mapping else {}

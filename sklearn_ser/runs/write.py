@@ -20,7 +20,8 @@ from sklearn_ser.model_selection.splits import TEST_GROUPS
 from sklearn_ser.persistence import read_card, save_pipeline
 from sklearn_ser.report.figures import draw_confusion_matrix, draw_training_curves
 from sklearn_ser.report.run_page import Evidence, write_report
-from sklearn_ser.runs.options import RunOptions, data_name
+from sklearn_ser.report.verdict import describe_map
+from sklearn_ser.runs.options import RunOptions, data_name, mapping_of
 from sklearn_ser.runs.store import FeatureStore
 from sklearn_ser.runs.training import Outcome, Predictions
 
@@ -196,6 +197,7 @@ def _describe_run(result: RunResult) -> dict[str, Any]:
             "corpora": sorted(set(table["corpus"].dropna().astype(str))),
             "n_clips": len(table),
             "emotions": {str(k): int(v) for k, v in table["emotion"].value_counts().items()},
+            **mapping_of(options),
             "fingerprint": store.fingerprint,
             "skipped": store.skipped,
         },
@@ -236,6 +238,8 @@ def _notes(card: Mapping[str, Any]) -> list[str]:
             "The saved pipeline was fitted again on every clip after these scores were taken: "
             "they belong to its sibling, fitted on the training set alone."
         )
+    if mapping := card["data"].get("map"):
+        notes.append(describe_map(mapping))
     if card["data"]["skipped"]:
         notes.append(f"{len(card['data']['skipped'])} clips could not be read and are left out.")
     return notes
