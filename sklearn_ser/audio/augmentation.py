@@ -118,7 +118,7 @@ def parse_augment(augment: str | None) -> list[str]:
     ['noise', 'room']
     """
     names = [name.strip() for name in (augment or "").split(",") if name.strip()]
-    known = [EVERYDAY, *(name for name, one in DEGRADATIONS.items() if one.needs != "noise")]
+    known = (EVERYDAY, *DEGRADATIONS)
     for name in names:
         if name not in known or names.count(name) > 1:
             raise OptionError(f"`augment={augment}`: name each of {', '.join(known)} once at most.")

@@ -22,14 +22,8 @@ def evaluate(
     on_error: shared.OnErrorOption = "stop",
     cache: shared.CacheOption = None,
     no_cache: shared.NoCacheOption = False,
-    stress: Annotated[
-        bool,
-        typer.Option(
-            "--stress",
-            help="Score the clips also with noise, other gains, a telephone's band, 8 kHz, MP3, "
-            "clipping and reverberation.",
-        ),
-    ] = False,
+    stress: shared.StressOption = False,
+    noise: shared.NoiseOption = None,
     json: JsonOption = False,
 ) -> None:
     """Score a saved pipeline on a corpus.
@@ -50,11 +44,11 @@ def evaluate(
         n_jobs=n_jobs,
         on_error=on_error,
         cache=shared.choose_cache(cache, no_cache),
+        stress=stress,
+        noise=noise,
     )
     with progress_bars() as progress:
-        metrics, notes = evaluate_run(
-            model, options, trust=trust, stress_too=stress, on_progress=progress
-        )
+        metrics, notes = evaluate_run(model, options, trust=trust, on_progress=progress)
     for note in notes:
         notice(f"Note: {note}")
     if json:

@@ -37,6 +37,8 @@ def fit(
     refit: shared.RefitOption = False,
     calibrate: shared.CalibrateOption = False,
     augment: shared.AugmentOption = None,
+    noise: shared.NoiseOption = None,
+    stress: shared.StressOption = False,
     normalize_speakers: shared.NormalizeSpeakersOption = False,
     cache: shared.CacheOption = None,
     no_cache: shared.NoCacheOption = False,
@@ -82,6 +84,7 @@ def fit(
 
 def finish(metrics: Mapping[str, Any], json: bool, print_scores) -> None:
     """Print the result of a run."""
+    from sklearn_ser.cli._show import print_stress
     from sklearn_ser.report.verdict import describe_run
 
     if json:
@@ -90,5 +93,7 @@ def finish(metrics: Mapping[str, Any], json: bool, print_scores) -> None:
     if metrics["skipped"]:
         notice(f"{len(metrics['skipped'])} clips could not be read; the card lists them.")
     print_scores(metrics)
+    if metrics.get("stress"):
+        print_stress(metrics["stress"], metrics)
     for sentence in describe_run(metrics):
         say(sentence)

@@ -177,6 +177,23 @@ AugmentOption = Annotated[
         show_default=False,
     ),
 ]
+StressOption = Annotated[
+    bool,
+    typer.Option(
+        "--stress",
+        help="Score the test clips also with noise, in rooms, through telephones and codecs, "
+        "clipped, louder and softer, each at several strengths.",
+    ),
+]
+NoiseOption = Annotated[
+    Path | None,
+    typer.Option(
+        help="Folder of recorded noise: for --augment everyday or real, and for --stress, which "
+        "takes recordings that training has not heard.",
+        metavar="DIR",
+        show_default=False,
+    ),
+]
 CalibrateOption = Annotated[
     bool,
     typer.Option(

@@ -3,10 +3,13 @@
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import contextmanager, redirect_stdout
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sklearn_ser._files import printable
 from sklearn_ser.cli._app import say, terminal
+
+if TYPE_CHECKING:
+    from sklearn_ser.metrics.schema import Stress
 
 STAGES = {
     "features": "extracting features",
@@ -112,26 +115,32 @@ def print_groups(metrics: Mapping[str, Any]) -> None:
             )
 
 
-def print_stress(stress: dict[str, Any], metrics: Mapping[str, Any]) -> None:
-    """Print the scores of degraded clips, and how many predictions differ."""
+def print_stress(stress: "Stress", metrics: Mapping[str, Any]) -> None:
+    """Print the scores of degraded clips, and the most frequent prediction among them."""
     from sklearn_ser.metrics import constant_prediction
-    from sklearn_ser.report.verdict import describe_guessing
+    from sklearn_ser.report.verdict import describe_guessing, describe_stress
 
-    seen = "all seen" if stress["seen_in_training"] else "none of them seen"
     constant = constant_prediction(metrics["confusion_matrix"])
     unchanged = all(row["changed"] < 0.01 for row in stress["conditions"])
     if constant and unchanged and describe_guessing(metrics):
         say(
-            f"Degraded clips ({stress['n_clips']}, {seen} in training): it predicts {constant[0]} "
-            "for them too, which is no sign of robustness."
+            f"{stress['n_clips']} degraded clips: it predicts {constant[0]} for them too, which is "
+            "no sign of robustness."
         )
         return
-    table = numbers_table("recording", ["accuracy", "UAR", "changed"])
+    console = terminal()
+    n_scores = 1 + (console.width >= 76) + (console.width >= 90)
+    scores = ["UAR", "interval", "accuracy"][:n_scores]
+    table = numbers_table("recording", ["strength", *scores, "most predicted"])
+    before = None
     for row in stress["conditions"]:
-        scores = (f"{row[key]:.3f}" for key in ("accuracy", "uar"))
-        table.add_row(printable(row["name"]), *scores, f"{row['changed']:.1%}")
-    terminal().print(table)
-    say(
-        f"{stress['n_clips']} clips, {seen} in training. Changed: the share of predictions that "
-        "differ from those of the clips as recorded."
-    )
+        name = "" if row["degradation"] == before else row["degradation"]
+        before = row["degradation"]
+        strength = "" if row["strength"] is None else f"{row['strength']:g} {row['unit']}"
+        low, high = row["uar_interval"]
+        figures = [f"{row['uar']:.3f}", f"{low:.3f} to {high:.3f}", f"{row['accuracy']:.3f}"]
+        most = f"{printable(row['most_predicted'])} {row['most_predicted_share']:.0%}"
+        table.add_row(name, strength, *figures[:n_scores], most)
+    console.print(table)
+    for sentence in describe_stress(stress):
+        say(sentence)

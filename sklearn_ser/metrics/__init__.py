@@ -13,7 +13,7 @@ from sklearn_ser.metrics.importance import (
 )
 from sklearn_ser.metrics.intervals import bootstrap_scores
 from sklearn_ser.metrics.paired import compare_pairs, paired_test
-from sklearn_ser.metrics.robustness import score_robustness
+from sklearn_ser.metrics.robustness import predict_degraded, score_degraded, score_robustness
 from sklearn_ser.metrics.schema import Calibration, Metrics, Scores
 from sklearn_ser.metrics.scores import (
     chance_level,
@@ -40,9 +40,11 @@ __all__ = [
     "is_better_than_chance",
     "paired_test",
     "pool_importance",
+    "predict_degraded",
     "score",
     "score_by_group",
     "score_calibration",
     "score_coverage",
+    "score_degraded",
     "score_robustness",
 ]

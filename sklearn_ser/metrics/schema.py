@@ -5,7 +5,17 @@ JSON's numbers, lists and objects are Python's float, int, list and dict; null i
 
 from typing import Any, NotRequired, TypedDict
 
-__all__ = ["Calibration", "Chance", "EmotionScores", "Importance", "Interval", "Metrics", "Scores"]
+__all__ = [
+    "Calibration",
+    "Chance",
+    "EmotionScores",
+    "Importance",
+    "Interval",
+    "Metrics",
+    "Scores",
+    "Stress",
+    "StressRow",
+]
 
 
 class EmotionScores(TypedDict):
@@ -69,6 +79,36 @@ class Importance(TypedDict):
     groups: list[dict[str, Any]]
 
 
+class StressRow(TypedDict):
+    """The scores under one condition. Runs of an older version lack most of it."""
+
+    name: str
+    degradation: str
+    strength: float | None  # None where there is one strength only
+    unit: str | None
+    n: int
+    accuracy: float
+    accuracy_interval: list[float]
+    uar: float
+    uar_interval: list[float]
+    macro_f1: float
+    most_predicted: str
+    most_predicted_share: float
+    changed: float
+
+
+class Stress(TypedDict):
+    """The scores of degraded clips; the first condition is the clips as recorded."""
+
+    n_clips: int
+    seed: int
+    chance: Chance
+    interval: Interval
+    conditions: list[StressRow]
+    seen_in_training: NotRequired[bool]
+    noise: NotRequired[dict[str, Any] | None]  # n recordings of real noise; seen_in_training
+
+
 class Metrics(Scores):
     """The document metrics.json: the scores of the test set, and all that belongs to them."""
 
@@ -102,8 +142,8 @@ class Metrics(Scores):
     folds: NotRequired[list[dict[str, Any]]]
     uar_mean_over_corpora: NotRequired[float]  # of a corpus split
     search: NotRequired[dict[str, Any]]
+    stress: NotRequired[Stress | None]
     # Of evaluate
-    stress: NotRequired[dict[str, Any] | None]
     n_seen: NotRequired[int]  # test clips that the model was fitted on
     corpora: NotRequired[dict[str, list[str]]]  # of model and data
     left_out: NotRequired[dict[str, Any]]  # emotions that only model or data have

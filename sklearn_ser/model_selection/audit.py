@@ -20,7 +20,11 @@ _NAMED = 5  # examples in a sentence; the lists themselves are whole
 
 
 def audit_split(
-    table: pd.DataFrame, folds: Sequence[Fold], checksums: np.ndarray, audio: np.ndarray
+    table: pd.DataFrame,
+    folds: Sequence[Fold],
+    checksums: np.ndarray,
+    audio: np.ndarray,
+    noise: Sequence[str] | None = None,
 ) -> dict[str, Any]:
     """Count what is on both sides of a split: clips, speakers, texts.
 
@@ -35,6 +39,8 @@ def audit_split(
         A checksum of each file's bytes.
     audio : ndarray of shape (n_clips,)
         Equal for clips of the same samples, whatever the container, and for no others.
+    noise : sequence of str, default=None
+        A checksum of the bytes of each recording that training takes noise from.
 
     Returns
     -------
@@ -48,7 +54,9 @@ def audit_split(
         - speaker, text: None where the corpus does not tell, else a dict of n (how many there
           are), n_train, n_test, n_shared (on both sides of a fold), shared (their names, sorted),
           and n_test_clips (test clips whose speaker or text is in the training set)
-        - clean: whether no test clip has a twin, and nothing is shared that the split keeps apart
+        - noise: where training takes noise from recordings, a dict of n (how many), n_clips (of
+          them that are clips of the corpus), n_test (clips of a test set), and paths of these
+        - clean: whether no test clip has a twin or is used as noise
         - sentences: what all that means, a list of str
 
     Raises
@@ -91,6 +99,9 @@ def audit_split(
                 f"{_list_names(shared['shared'])} are on both: no score of it means anything."
             )
     findings["clean"] = not findings["audio"]["n_test"]
+    if noise is not None:
+        found = _find_noise(table, sides, checksums, noise)
+        findings |= {"noise": found, "clean": findings["clean"] and not found["n_test"]}
     findings["sentences"] = _describe(findings, int(sum(len(test) for _, test in sides)))
     return findings
 
@@ -141,8 +152,23 @@ def _find_shared(table: pd.DataFrame, sides: Sides, column: str) -> dict[str, An
     }
 
 
+def _find_noise(
+    table: pd.DataFrame, sides: Sides, checksums: np.ndarray, noise: Sequence[str]
+) -> dict[str, Any]:
+    heard = np.isin(checksums, list(noise))
+    tested = np.unique(np.concatenate([test for _, test in sides]))
+    leaks = tested[heard[tested]]
+    return {
+        "n": len(noise),
+        "n_clips": int(np.isin(list(noise), checksums).sum()),
+        "n_test": len(leaks),
+        "paths": [str(path) for path in table["path"].to_numpy()[leaks][:20]],
+    }
+
+
 def _describe(findings: dict[str, Any], n_test: int) -> list[str]:
     return [
+        *_describe_noise(findings, n_test),
         *_describe_twins(findings, n_test),
         *_describe_shared(findings, "speaker"),
         *_describe_shared(findings, "text"),
@@ -172,6 +198,23 @@ def _describe_twins(findings: dict[str, Any], n_test: int) -> list[str]:
             "different emotions: listen to them, and correct the labels."
         )
     return sentences
+
+
+def _describe_noise(findings: dict[str, Any], n_test: int) -> list[str]:
+    found = findings.get("noise")
+    if not found or not found["n_clips"]:
+        return []
+    if not found["n_test"]:
+        return [
+            f"{found['n_clips']} recordings of noise are speech of the training set: remove them "
+            "from the folder of noise."
+        ]
+    names = _list_names([Path(path).name for path in found["paths"]])
+    return [
+        f"{found['n_test']} of {n_test} test clips are in the folder of noise that training uses "
+        f"({names}): the training set holds speech of the test set, so the scores flatter. Remove "
+        "them from the folder."
+    ]
 
 
 def _describe_shared(findings: dict[str, Any], column: str) -> list[str]:

@@ -11,6 +11,7 @@ from sklearn_ser.metrics import (
     constant_prediction,
     is_better_than_chance,
 )
+from sklearn_ser.metrics.schema import Stress
 from sklearn_ser.model_selection.splits import SPLITS, TRANSDUCTIVE
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
     "describe_guessing",
     "describe_map",
     "describe_run",
+    "describe_stress",
     "headline",
     "order_splits",
     "verdict",
@@ -124,6 +126,50 @@ def describe_map(mapping: Mapping[str, str]) -> str:
     (label, emotion), *others = mapping.items()
     more = "".join(f", {label} as {emotion}" for label, emotion in others)
     return f"Mapped labels: {label} counts as {emotion}{more}."
+
+
+def describe_stress(stress: Stress | Mapping[str, Any]) -> list[str]:
+    """Say what the scores of degraded clips are, and where every clip gets the same prediction.
+
+    Parameters
+    ----------
+    stress : mapping
+        As under stress in metrics.json.
+    """
+    seen = "all" if stress.get("seen_in_training") else "none of them"
+    sentences = [f"{stress['n_clips']} clips, {seen} seen in training."]
+    if "chance" in stress:
+        sentences[0] += f" Guessing gets a UAR of {stress['chance']['uar']:.3f}."
+    for emotion, names in one_prediction(stress).items():
+        sentences.append(f"It gives one answer ({emotion}) to nearly everything in: {names}.")
+    if noise := stress.get("noise"):
+        heard = "which training has heard, too" if noise.get("seen_in_training") else "new to it"
+        sentences.append(f"Real noise: {noise['n']} recordings, {heard}.")
+    elif "noise" in stress:
+        sentences.append("Real noise was not tested: `noise=DIR` names a folder of recordings.")
+    return sentences
+
+
+def one_prediction(stress: Stress | Mapping[str, Any]) -> dict[str, str]:
+    """Return, by emotion, the conditions where nine of ten clips or more are predicted alike."""
+    found: dict[str, dict[str, list[str]]] = {}
+    for row in stress["conditions"]:
+        if row.get("most_predicted_share", 0) < ONE_ANSWER:
+            continue
+        kind = found.setdefault(row["most_predicted"], {}).setdefault(row["degradation"], [])
+        if row["strength"] is not None:
+            kind.append(f"{row['strength']:g}")
+    units = {row.get("degradation"): row.get("unit") for row in stress["conditions"]}
+    return {
+        emotion: "; ".join(
+            f"{name} of {', '.join(strengths)} {units[name]}" if strengths else name
+            for name, strengths in kinds.items()
+        )
+        for emotion, kinds in found.items()
+    }
+
+
+ONE_ANSWER = 0.9  # of the predictions
 
 
 def describe_corpora(metrics: Metrics | Mapping[str, Any]) -> str | None:

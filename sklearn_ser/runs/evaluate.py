@@ -10,6 +10,8 @@ import pandas as pd
 from sklearn.pipeline import Pipeline
 
 from sklearn_ser._files import read_regular
+from sklearn_ser.audio.conditions import list_conditions
+from sklearn_ser.audio.noise import Noise
 from sklearn_ser.corpora import load_data, map_emotions, parse_map, take_emotions
 from sklearn_ser.exceptions import CorpusError, ModelError, OptionError
 from sklearn_ser.features import SpeakerNormalizer
@@ -20,11 +22,14 @@ from sklearn_ser.metrics import (
     score,
     score_robustness,
 )
-from sklearn_ser.model_selection import TRANSDUCTIVE
+from sklearn_ser.metrics.schema import Stress
+from sklearn_ser.model_selection import TRANSDUCTIVE, Subset
 from sklearn_ser.persistence import find_model, load_pipeline, read_card
 from sklearn_ser.report.verdict import describe_map
+from sklearn_ser.runs.background import stress_noise
 from sklearn_ser.runs.options import Progress, RunOptions, silent
 from sklearn_ser.runs.store import FeatureStore
+from sklearn_ser.runs.stress import SINGLE_CLIPS
 from sklearn_ser.runs.trainers import check_speakers, scale
 from sklearn_ser.runs.write import SEEN_CLIPS
 
@@ -38,7 +43,6 @@ def evaluate_run(
     options: RunOptions,
     *,
     trust: bool = False,
-    stress_too: bool = False,
     on_progress: Progress | None = None,
 ) -> tuple[Metrics, list[str]]:
     """Score a saved pipeline on a corpus.
@@ -48,11 +52,9 @@ def evaluate_run(
     model : Path
         A run's folder or a model file.
     options : RunOptions
-        Its data, emotions, map, n_jobs, on_error and cache count.
+        Its data, emotions, map, n_jobs, on_error, cache, stress and noise count.
     trust : bool, default=False
         Whether to load a joblib file that was not written here.
-    stress_too : bool, default=False
-        Whether to score degraded clips too.
     on_progress : callable, default=None
 
     Returns
@@ -71,15 +73,15 @@ def evaluate_run(
     table, mapping = _read_mapped(options, card)
     if by_speaker:
         check_speakers(table)
-        if stress_too:
-            raise OptionError(
-                "`stress` changes single clips, and this model needs all of a speaker's: fit one "
-                "without `normalize_speakers`."
-            )
+        if options.stress:
+            raise OptionError(SINGLE_CLIPS)
+    if options.noise is not None and not options.stress:
+        raise OptionError(f"`noise={options.noise}` is for `stress` here: add `stress`.")
+    noise = stress_noise(options, checksums := _seen_clips(model))
     table, left_out, notes = _known_clips(table, pipeline.classes_, options.data)
     progress = on_progress or silent
     store = FeatureStore(table, [pipeline], options, progress)
-    seen = np.isin(store.checksums, _seen_clips(model))
+    seen = np.isin(store.checksums, checksums)
     relation, more = _relate(store.table, card, seen)
     clips = store.subset(np.arange(len(store)))
     clf, X = pipeline.named_steps["clf"], scale(pipeline, clips)
@@ -93,7 +95,7 @@ def evaluate_run(
     metrics: Any = score(clips.y, predicted) | {
         **bootstrap_scores(clips.y, predicted, clips.speaker),
         **describe_predictions(clips.table, predicted, probabilities, pipeline.classes_),
-        "stress": _stress(pipeline, clips.table, seen, progress) if stress_too else None,
+        "stress": _stress(pipeline, clips, seen, noise, progress) if options.stress else None,
         **relation,
         "left_out": left_out,
         **({"map": mapping} if mapping else {}),
@@ -197,17 +199,23 @@ def _relate(
 
 
 def _stress(
-    pipeline: Pipeline, tested: pd.DataFrame, seen: np.ndarray, progress: Progress
-) -> dict[str, Any]:
+    pipeline: Pipeline, clips: Subset, seen: np.ndarray, noise: Noise | None, progress: Progress
+) -> Stress:
     """Degrade the clips that were not seen in training, or all where there are no others."""
-    chosen = tested if seen.all() else tested[~seen]
-    found = score_robustness(
+    chosen = slice(None) if seen.all() else ~seen
+    table = clips.table[chosen]
+    n_conditions = len(list_conditions(noise))
+    stress = score_robustness(
         pipeline,
-        chosen["path"].tolist(),
-        chosen["emotion"],
-        on_batch=lambda done, total: progress("stress", done, total, ""),
+        table["path"].tolist(),
+        table["emotion"],
+        speakers=None if clips.speaker is None else clips.speaker[chosen],
+        noise=noise,
+        on_batch=lambda done, total: progress("stress", done, total, f"{n_conditions} ways"),
     )
-    return {"seen_in_training": bool(seen.all()), **found}
+    stress["seen_in_training"] = bool(seen.all())
+    stress["noise"] = None if noise is None else {"n": len(noise.paths), "seen_in_training": False}
+    return stress
 
 
 def _seen_clips(model: Path) -> list[str]:

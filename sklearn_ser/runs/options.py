@@ -36,6 +36,8 @@ class RunOptions:
     refit: bool = False
     calibrate: bool = False
     augment: str | None = None  # names joined by commas
+    noise: Path | None = None  # folder of recordings
+    stress: bool = False
     normalize_speakers: bool = False
     cache: Path | None = None
     emotions: str | None = None  # names joined by commas

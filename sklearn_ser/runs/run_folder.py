@@ -194,7 +194,9 @@ def _check_options(document: Any, out: Path) -> RunOptions:
     """Return the options that a document holds, or raise `ValueError` for one of other shape."""
     if not isinstance(document, dict):
         raise ValueError("it holds no options")
-    kinds = {field.name: field.type for field in fields(RunOptions)} | {"cache": str | None}
+    kinds = {field.name: field.type for field in fields(RunOptions)} | dict.fromkeys(
+        ("cache", "noise"), str | None
+    )
     if wrong := document.keys() ^ kinds.keys():
         raise ValueError(f"{', '.join(sorted(wrong))} missing, or not known")
     params = document.pop("params")
@@ -203,8 +205,8 @@ def _check_options(document: Any, out: Path) -> RunOptions:
     if wrong or not isinstance(params, dict):
         raise ValueError(f"{', '.join(sorted(wrong)) or 'params'} of the wrong type")
     params = {name: ast.literal_eval(value) for name, value in params.items()}
-    cache = None if document["cache"] is None else Path(document["cache"])
-    return RunOptions(**{**document, "params": params, "out": out, "cache": cache})
+    paths = {name: document[name] and Path(document[name]) for name in ("cache", "noise")}
+    return RunOptions(**{**document, "params": params, "out": out, **paths})
 
 
 def _is_of(value: Any, kind: Any) -> bool:

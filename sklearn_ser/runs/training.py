@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from sklearn_ser.audio.noise import Noise
 from sklearn_ser.exceptions import LeakageWarning, OptionError
 from sklearn_ser.metrics import bootstrap_scores, feature_importance, pool_importance, score
 from sklearn_ser.model_selection import Fold, Subset, audit_split, split_corpus, split_folds
@@ -107,10 +108,16 @@ def split_run(table: pd.DataFrame, options: RunOptions, trainer: Trainer) -> lis
     return folds
 
 
-def audit_run(store: FeatureStore, folds: Sequence[Fold]) -> dict[str, Any]:
+def audit_run(
+    store: FeatureStore, folds: Sequence[Fold], noise: Noise | None = None
+) -> dict[str, Any]:
     """Return the leakage audit of a run, warning of copies across its split before it is fitted."""
     findings = audit_split(
-        store.table, folds, store.checksums, store.inspections["samples_sha256"].to_numpy()
+        store.table,
+        folds,
+        store.checksums,
+        store.inspections["samples_sha256"].to_numpy(),
+        None if noise is None else noise.checksums,
     )
     if not findings["clean"]:
         warnings.warn(findings["sentences"][0], LeakageWarning, stacklevel=2)

@@ -12,6 +12,7 @@ from sklearn.pipeline import Pipeline
 
 from sklearn_ser._files import as_text, to_json
 from sklearn_ser.audio.augmentation import parse_augment
+from sklearn_ser.audio.noise import Noise
 from sklearn_ser.classifiers import unwrap_classifier
 from sklearn_ser.features.quality import describe_training
 from sklearn_ser.metrics import Metrics, describe_predictions, score_calibration
@@ -46,6 +47,8 @@ class RunResult:
         That of the scores, or one fitted again on every clip.
     metrics : dict
         The scores.
+    noise : Noise or None
+        Recordings that training took noise from.
     """
 
     store: FeatureStore
@@ -54,6 +57,7 @@ class RunResult:
     outcome: Outcome
     saved: Pipeline
     metrics: dict[str, Any]
+    noise: Noise | None = None
 
     @property
     def refit(self) -> bool:
@@ -92,7 +96,8 @@ def write_run(folder: Path, out: Path, result: RunResult, started: float) -> Met
     card["training"] = describe_training(
         result.saved, store.inspections.iloc[seen], store.features(result.saved)[seen]
     )
-    checksums = "\n".join(sorted(store.checksums[seen]))
+    heard = () if result.noise is None else result.noise.checksums
+    checksums = "\n".join(sorted([*store.checksums[seen], *heard]))
     (folder / SEEN_CLIPS).write_text(checksums + "\n", encoding="ascii")
     save_pipeline(result.saved, folder / "pipeline.joblib", card)
     _save_network(result.saved, folder / "best_model.keras")

@@ -1,14 +1,10 @@
-"""Degradations against what they claim to be, and the scores of degraded clips."""
-
-import json
+"""Degradations against what they claim to be."""
 
 import numpy as np
 import pytest
 import soundfile
 from scipy.signal import welch
-from typer.testing import CliRunner
 
-from sklearn_ser import make_pipeline
 from sklearn_ser.audio.degradations import (
     DEGRADATIONS,
     add_noise,
@@ -21,8 +17,6 @@ from sklearn_ser.audio.degradations import (
     limit_band,
     reduce_rate,
 )
-from sklearn_ser.cli import app
-from sklearn_ser.metrics import score, score_robustness
 from tests.conftest import SR, voice
 
 
@@ -192,78 +186,3 @@ def test_the_room_rings_as_long_as_it_says():
     t = np.arange(len(decay)) / SR
     first, last = (t[np.argmax(decay <= decay[0] - drop)] for drop in (5, 25))
     assert 3 * (last - first) == pytest.approx(0.5, abs=0.05)
-
-
-def test_stress_is_a_loop_over_predict():
-    rng = np.random.default_rng(0)
-    clips = [voice(0.4, pitch, seed=i) for i, pitch in enumerate(rng.normal(150, 40, size=70))]
-    y = ["low" if i % 2 else "high" for i in range(70)]
-    clips = [clip * (0.3 if label == "low" else 1) for clip, label in zip(clips, y, strict=True)]
-    pipe = make_pipeline("logreg", "mfcc").fit(clips[:40], y[:40])
-    seen = []
-    found = score_robustness(
-        pipe, clips, y, seed=3, on_batch=lambda done, total: seen.append((done, total))
-    )
-    assert seen == [(64, 70), (70, 70)]
-    rows = {row["name"]: row for row in found["conditions"]}
-    assert list(rows)[:2] == ["as recorded", "white noise, 30 dB"]
-    clean = pipe.predict(clips)
-    assert rows["as recorded"] == {
-        "name": "as recorded",
-        "accuracy": score(y, clean)["accuracy"],
-        "uar": score(y, clean)["uar"],
-        "changed": 0.0,
-    }
-    for key, strength in (("gain", 12.0), ("mp3", 32.0)):
-        one = DEGRADATIONS[key]
-        predictions = pipe[1:].predict([one.apply(clip, SR, strength, rng) for clip in clips])
-        name = one.label(strength)
-        assert rows[name]["accuracy"] == score(y, predictions)["accuracy"]
-        assert rows[name]["changed"] == np.mean(predictions != clean)
-    assert rows["gain, +12 dB"]["changed"] > 0.2  # loudness was all there was to learn
-    assert score_robustness(pipe, clips, y, seed=3) == found
-
-
-def test_a_clips_noise_does_not_depend_on_its_company():
-    clips = [voice(0.4, seed=i) for i in range(6)]
-    degraded = []
-
-    class Listener:
-        def __init__(self, pipe):
-            self.named_steps = pipe.named_steps
-
-        def __getitem__(self, key):
-            return self
-
-        def predict(self, X):
-            degraded.append(np.asarray(X))
-            return np.array(["sad"] * len(X))
-
-    pipe = Listener(make_pipeline("logreg", "mfcc"))
-    for n in (6, 3):
-        score_robustness(pipe, clips[:n], ["sad"] * n)
-    half = len(degraded) // 2
-    for whole, part in zip(degraded[:half], degraded[half:], strict=True):
-        np.testing.assert_array_equal(whole[:3], part)
-
-
-def test_evaluate_stress(little_corpus, tmp_path):
-    def run(*words):
-        result = CliRunner().invoke(app, [str(word) for word in words])
-        assert result.exit_code == 0, result.output
-        return result.stdout
-
-    run("fit", "--data", little_corpus, "--features", "mfcc", "--clf", "logreg",
-        "--out", tmp_path / "r")  # fmt: skip
-    how = ("evaluate", tmp_path / "r", "--data", little_corpus)
-    metrics = json.loads(run(*how, "--stress", "--json"))
-    run_itself = json.loads((tmp_path / "r" / "metrics.json").read_text())
-    # The clips of the run's own test part are the ones not seen in training.
-    assert metrics["stress"]["n_clips"] == run_itself["n_test"]
-    assert metrics["stress"]["seen_in_training"] is False
-    assert metrics["stress"]["conditions"][0]["uar"] == run_itself["uar"]
-    assert len(metrics["stress"]["conditions"]) > 25
-    assert metrics["by_speaker"] is None
-    assert sum(map(sum, metrics["confusion_matrix"]["counts"])) == 24
-    assert "MP3, 32 kbit/s" in run(*how, "--stress")
-    assert json.loads(run(*how, "--json"))["stress"] is None

@@ -1,0 +1,126 @@
+"""`--stress` and `--noise` on the command line: rows, tables, and what is refused."""
+
+import json
+
+import numpy as np
+import pytest
+import soundfile
+
+from sklearn_ser.cli import _show
+from sklearn_ser.report.verdict import describe_stress
+from tests.conftest import SR, run
+
+FIT = ("fit", "--features", "mfcc", "--clf", "logreg")
+
+
+@pytest.fixture
+def noise(tmp_path):
+    """A folder of four recordings of noise."""
+    folder = tmp_path / "noise"
+    folder.mkdir()
+    for i in range(4):
+        y = np.random.default_rng(i).normal(size=4000) / 10
+        soundfile.write(folder / f"{i}.wav", y, SR)
+    return folder
+
+
+def test_fit_and_evaluate_agree_on_the_test_set(little_corpus, noise, tmp_path):
+    out = tmp_path / "r"
+    how = ("--data", little_corpus, "--stress", "--noise", noise, "--json")
+    fitted = json.loads(run(*FIT, *how, "--out", out)[0])
+    assert json.loads((out / "metrics.json").read_text())["stress"] == fitted["stress"]
+    stress = fitted["stress"]
+    assert stress["n_clips"] == fitted["n_test"]
+    assert stress["conditions"][0]["uar"] == fitted["uar"]
+    assert stress["noise"] == {"n": 4, "seen_in_training": False}
+    kinds = {row["degradation"] for row in stress["conditions"]}
+    assert {"real noise", "babble", "A-law telephone", "Opus"} <= kinds
+    # The clips of the run's own test set are those not seen in training.
+    assert json.loads(run("evaluate", out, *how)[0])["stress"] == stress
+    assert json.loads(run("evaluate", out, *how[:2], "--json")[0])["stress"] is None
+
+
+def test_each_fold_is_degraded_for_its_own_pipeline(spoken, tmp_path):
+    how = ("--data", spoken, "--split", "speaker", "--folds", "all", "--stress", "--json")
+    metrics = json.loads(run(*FIT, *how, "--out", tmp_path / "r")[0])
+    assert metrics["stress"]["n_clips"] == metrics["n_test"] == 24
+    assert metrics["stress"]["conditions"][0]["uar"] == metrics["uar"]
+
+
+def test_without_stress_scores_stay_and_with_it_too(little_corpus, tmp_path):
+    plain = json.loads(run(*FIT, "--data", little_corpus, "--json", "--out", tmp_path / "a")[0])
+    more = json.loads(
+        run(*FIT, "--data", little_corpus, "--json", "--stress", "--out", tmp_path / "b")[0]
+    )
+    assert "stress" not in plain
+    for name in ("uar", "uar_interval", "confusion_matrix", "importance"):
+        assert plain[name] == more[name]
+
+
+ROW = {
+    "uar": 0.5, "uar_interval": [0.4, 0.6], "accuracy": 0.5, "changed": 0.2,
+    "most_predicted": "angry", "most_predicted_share": 0.95,
+}  # fmt: skip
+STRESS = {
+    "n_clips": 99,
+    "chance": {"uar": 0.25},
+    "seen_in_training": False,
+    "noise": None,
+    "conditions": [
+        {"name": "as recorded", "degradation": "as recorded", "strength": None, "unit": None}
+        | ROW | {"most_predicted_share": 0.3},
+        *(
+            {"degradation": "white noise", "strength": strength, "unit": "dB"} | ROW
+            for strength in (10.0, 0.0)
+        ),
+        {"degradation": "mu-law telephone", "strength": None, "unit": None} | ROW,
+    ],
+}  # fmt: skip
+
+
+def test_one_prediction_for_nearly_everything_is_said():
+    assert describe_stress(STRESS) == [
+        "99 clips, none of them seen in training. Guessing gets a UAR of 0.250.",
+        "It gives one answer (angry) to nearly everything in: white noise of 10, 0 dB; mu-law "
+        "telephone.",
+        "Real noise was not tested: `noise=DIR` names a folder of recordings.",
+    ]
+
+
+@pytest.mark.parametrize("columns", [60, 80, 120])
+def test_the_table_fits_the_terminal(columns, monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", str(columns))
+    confusion = {"labels": ["angry", "sad"], "counts": [[2, 1], [1, 2]]}
+    _show.print_stress(STRESS, {"confusion_matrix": confusion})
+    table = [line for line in capsys.readouterr().out.splitlines() if line[:1] in "┃│"]
+    assert len(table) == 5  # no row takes two lines
+    assert max(map(len, table)) <= columns
+    assert ("0.400 to 0.600" in table[1]) == (columns > 60)
+    assert "angry 30%" in table[1]
+
+
+def test_bad_noise_is_refused_before_the_work(little_corpus, noise, model, mine, tmp_path):
+    def fails(*words):
+        return run(*words, code=2)[1]
+
+    out = tmp_path / "r"
+    fit = (*FIT, "--data", little_corpus, "--out", out)
+    assert "There is no folder" in fails(*fit, "--stress", "--noise", tmp_path / "nowhere")
+    (tmp_path / "empty").mkdir()
+    assert "no audio file" in fails(*fit, "--stress", "--noise", tmp_path / "empty")
+    assert "add --augment everyday" in fails(*fit, "--noise", noise)
+    assert "add --noise FOLDER" in fails(*fit, "--augment", "real")
+    evaluate = ("evaluate", model, "--data", little_corpus, "--noise", noise)
+    assert "add --stress" in fails(*evaluate)
+    for name in ("broken.wav", "worse.wav"):
+        (noise / name).write_bytes(b"RIFF")
+    message = fails(*fit, "--stress", "--noise", noise)
+    assert "2 of 6 files" in message
+    assert "broken.wav" in message
+    assert "worse.wav" in message
+    assert "--on-error skip" in message
+    assert not out.exists()
+    stress = json.loads(run(*fit, "--stress", "--noise", noise, "--on-error", "skip", "--json")[0])[
+        "stress"
+    ]
+    assert stress["noise"]["n"] == 4
