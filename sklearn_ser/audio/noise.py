@@ -1,17 +1,14 @@
-"""Recorded noise: the recordings of a folder, and sections of them as long as a clip."""
+"""Recorded noise: recordings that can be used, and sections of them as long as a clip."""
 
-import warnings
-from collections.abc import Container, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
 
 import numpy as np
 
 from sklearn_ser.audio.content import read_content
 from sklearn_ser.audio.decoding import AudioSettings, load_audio
-from sklearn_ser.corpora.listing import describe_unread, list_folder
-from sklearn_ser.exceptions import AudioError, CorpusError, CorpusWarning, OptionError
+from sklearn_ser.exceptions import AudioError
 
 __all__ = ["Noise", "draw_section", "read_noise"]
 
@@ -62,14 +59,13 @@ class Noise:
         )
 
 
-def read_noise(folder: str | Path, on_error: str = "stop") -> Noise:
-    """Find the recordings of a folder, at any depth, and read each once.
-
-    Files of equal bytes count once.
+def read_noise(files: Iterable[str], on_error: str = "stop") -> Noise:
+    """Read each of some recordings once; files of equal bytes count once.
 
     Parameters
     ----------
-    folder : str or Path
+    files : iterable of str
+        Paths.
     on_error : {"stop", "skip"}, default="stop"
         What to do about files that cannot be used.
 
@@ -79,15 +75,8 @@ def read_noise(folder: str | Path, on_error: str = "stop") -> Noise:
 
     Raises
     ------
-    OptionError
-        If there is no such folder, or no audio in it.
     AudioError
         If files cannot be decoded or are silent, and are not to be skipped, or none is left.
-
-    Warns
-    -----
-    CorpusWarning
-        If the folder holds recordings in formats that cannot be read here.
 
     Examples
     --------
@@ -95,32 +84,26 @@ def read_noise(folder: str | Path, on_error: str = "stop") -> Noise:
     >>> from sklearn_ser.audio.noise import read_noise
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     soundfile.write(f"{folder}/hum.wav", np.sin(np.arange(8000) / 20), 8000)
-    ...     noise = read_noise(folder)
+    ...     noise = read_noise([f"{folder}/hum.wav"])
     ...     noise.draw(32000, 16000, np.random.default_rng(0)).shape  # 1 s becomes 2 s
     (32000,)
     """
-    try:
-        listing = list_folder(folder)
-    except CorpusError as error:
-        raise OptionError(f"`noise={folder}`: {error}") from None
-    if unread := [*listing.unsupported, *listing.unreadable]:
-        warnings.warn(describe_unread(listing.folder, unread), CorpusWarning, stacklevel=2)
     found: dict[str, str] = {}
     failures: list[str] = []
-    for path in map(str, listing.audio):
+    n_files = 0
+    for path in files:
+        n_files += 1
         try:
             checksum = _check(path)
         except AudioError as error:
             failures.append(str(error))
         else:
             found.setdefault(checksum, path)
-    n_files = len(listing.audio)
     if failures and (on_error == "stop" or not found):
         lines = "\n".join(f"  {failure}" for failure in failures)
         mend = "" if not found else "\n`on_error=skip` goes on without them."
         raise AudioError(
-            f"`noise={folder}`: {len(failures)} of {n_files} files cannot be used as noise:\n"
-            f"{lines}{mend}"
+            f"{len(failures)} of {n_files} files cannot be used as noise:\n{lines}{mend}"
         )
     checksums = sorted(found)
     return Noise(tuple(found[one] for one in checksums), tuple(checksums), tuple(failures))

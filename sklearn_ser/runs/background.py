@@ -1,14 +1,44 @@
 """Recorded noise of a run: which recordings of a folder are for training, which for tests."""
 
+import warnings
 from collections.abc import Collection
+from pathlib import Path
 
 from sklearn_ser.audio.augmentation import EVERYDAY, parse_augment
 from sklearn_ser.audio.degradations import DEGRADATIONS
 from sklearn_ser.audio.noise import Noise, read_noise
-from sklearn_ser.exceptions import OptionError
+from sklearn_ser.corpora.listing import describe_unread, list_folder
+from sklearn_ser.exceptions import AudioError, CorpusError, CorpusWarning, OptionError
 from sklearn_ser.runs.options import RunOptions
 
-__all__ = ["stress_noise", "training_noise", "uses_noise"]
+__all__ = ["find_noise", "stress_noise", "training_noise", "uses_noise"]
+
+
+def find_noise(folder: Path, on_error: str) -> Noise:
+    """Return the recordings of a folder, at any depth.
+
+    Raises
+    ------
+    OptionError
+        If there is no such folder, or no audio in it.
+    AudioError
+        As :func:`read_noise`.
+
+    Warns
+    -----
+    CorpusWarning
+        If it holds recordings in formats that cannot be read here.
+    """
+    try:
+        listing = list_folder(folder)
+        noise = read_noise(map(str, listing.audio), on_error)
+    except CorpusError as error:
+        raise OptionError(f"`noise={folder}`: {error}") from None
+    except AudioError as error:
+        raise AudioError(f"`noise={folder}`: {error}") from None
+    if unread := [*listing.unsupported, *listing.unreadable]:
+        warnings.warn(describe_unread(listing.folder, unread), CorpusWarning, stacklevel=2)
+    return noise
 
 
 def uses_noise(options: RunOptions) -> bool:
@@ -37,7 +67,7 @@ def training_noise(options: RunOptions) -> Noise | None:
         )
     if not used:
         return None
-    noise = read_noise(options.noise, options.on_error)
+    noise = find_noise(options.noise, options.on_error)
     return noise.share()[0] if options.stress else noise
 
 
@@ -52,7 +82,7 @@ def stress_noise(options: RunOptions, seen: Collection[str] = ()) -> Noise | Non
     """
     if options.noise is None or not options.stress:
         return None
-    noise = read_noise(options.noise, options.on_error)
+    noise = find_noise(options.noise, options.on_error)
     if uses_noise(options):
         noise = noise.share()[1]
     noise = noise.without(seen)

@@ -24,7 +24,7 @@ def noise(tmp_path):
     for i in range(3):
         y = np.random.default_rng(i).normal(size=3000) / 10
         soundfile.write(tmp_path / "noise" / f"{i}.wav", y, SR)
-    return read_noise(tmp_path / "noise")
+    return read_noise(map(str, (tmp_path / "noise").iterdir()))
 
 
 def paths(wav, n=4):

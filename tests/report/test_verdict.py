@@ -158,14 +158,16 @@ def test_report_shows_importance_above_chance_only(metrics, shown, tmp_path, mod
 
 
 def test_stress_of_one_prediction_for_every_clip(capsys):
-    rows = [{"name": n, "accuracy": 0.25, "uar": 0.25, "changed": 0.0} for n in ("a", "b")]
+    row = {"accuracy": 0.25, "uar": 0.25, "uar_interval": [0.2, 0.3], "changed": 0.0}
+    row |= {"most_predicted": "calm", "most_predicted_share": 0.8, "strength": None, "unit": None}
+    rows = [{"name": name, "degradation": name} | row for name in ("a", "b")]
     stress = {"n_clips": 80, "seen_in_training": False, "conditions": rows}
     _show.print_stress(stress, CONSTANT)
     said = capsys.readouterr().out
     assert "it predicts calm for them too" in said
     assert "0.250" not in said
     _show.print_stress(stress, GOOD)
-    assert capsys.readouterr().out.count("0.250") == 4
+    assert capsys.readouterr().out.count("0.250") == 2
 
 
 class Terminal:
