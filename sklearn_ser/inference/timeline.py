@@ -6,23 +6,9 @@ from pathlib import Path
 import numpy as np
 
 from sklearn_ser.inference.segments import Segment
+from sklearn_ser.report.style import PALETTE, color_emotions, in_style
 
 __all__ = ["Envelope", "draw_timeline"]
-
-# A colour for each emotion, also for people who see colours differently (Okabe and Ito), on white
-# and on dark ground, as on the page of the server. Lanes with names say the same without colours.
-COLOURS = {
-    "angry": "#D55E00",
-    "boredom": "#999999",
-    "calm": "#56B4E9",
-    "disgust": "#009E73",
-    "fear": "#CC79A7",
-    "happy": "#E69F00",
-    "neutral": "#7A8796",
-    "sad": "#3B8FD4",
-    "surprise": "#B8A900",
-}
-OTHER = "#888888"
 
 MOST_BUCKETS = 8192
 
@@ -68,6 +54,7 @@ class Envelope:
         return np.arange(len(self._low)) * self._width / self.sr, self._low, self._high
 
 
+@in_style
 def draw_timeline(envelope: Envelope, segments: Sequence[Segment], path: Path, title: str) -> None:
     """Draw the segments of a recording over its waveform, and by emotion below it.
 
@@ -86,19 +73,19 @@ def draw_timeline(envelope: Envelope, segments: Sequence[Segment], path: Path, t
     ratios = [2.5, 0.35 * max(1, len(emotions)) + 0.3]
     wave, lanes = figure.subplots(2, 1, sharex=True, height_ratios=ratios)
     time, low, high = envelope.curves()
-    wave.fill_between(time, low, high, color="#333333", linewidth=0.4)
+    wave.fill_between(time, low, high, color=PALETTE["ink"], linewidth=0.4)
     wave.set(title=title, ylabel="amplitude")
     wave.set_xlim(0, max(time[-1], segments[-1].end))
+    colours = color_emotions(emotions)
     for lane, emotion in enumerate(emotions):
-        colour = COLOURS.get(emotion, OTHER)
         own = [s for s in segments if s.speech and s.emotion == emotion]
         bars = [(s.start, s.end - s.start) for s in own]
-        lanes.broken_barh(bars, (lane - 0.4, 0.8), color=colour)
+        lanes.broken_barh(bars, (lane - 0.4, 0.8), color=colours[emotion])
         # One shape for all: thousands of spans by themselves would take minutes.
         wave.broken_barh(
-            bars, (0, 1), color=colour, alpha=0.35, transform=wave.get_xaxis_transform()
+            bars, (0, 1), color=colours[emotion], alpha=0.35, transform=wave.get_xaxis_transform()
         )
     lanes.set(xlabel="time in seconds", yticks=range(len(emotions)), yticklabels=emotions)
     lanes.set_ylim(len(emotions) - 0.5, -0.5)
-    lanes.grid(axis="x", alpha=0.3)
+    lanes.grid(axis="x")
     figure.savefig(path, dpi=120, format=path.suffix[1:])

@@ -1,9 +1,8 @@
 """The charts of the report: SVG in the colours of the page, light or dark."""
 
-import functools
 import io
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +12,7 @@ from numpy.typing import ArrayLike
 
 from sklearn_ser.features import LogMelSpectrogram
 from sklearn_ser.report.example_clips import ExampleClip
+from sklearn_ser.report.style import PALETTE, in_style
 
 __all__ = [
     "Chart",
@@ -26,8 +26,8 @@ __all__ = [
     "plot_history",
 ]
 
+INK, FAINT, FIRST, SECOND = (PALETTE[name] for name in ("ink", "rule", "first", "second"))
 # On a page these colours become its own, light or dark.
-INK, FAINT, FIRST, SECOND = "#1b1c1e", "#c9ccd1", "#0b5cad", "#a8430a"
 ON_PAGE = {
     INK: "currentColor",
     FAINT: "var(--rule)",
@@ -35,18 +35,6 @@ ON_PAGE = {
     SECOND: "var(--second)",
 }
 
-STYLE: dict[Any, Any] = {
-    "svg.fonttype": "none",  # letters stay letters: they can be read out, searched and restyled
-    "font.size": 10,
-    "text.color": INK,
-    "axes.edgecolor": FAINT,
-    "axes.labelcolor": INK,
-    "xtick.color": INK,
-    "ytick.color": INK,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "legend.frameon": False,
-}
 SIZE = (3.9, 2.7)  # inches; a phone shows it at about this size
 FEW_CLIPS = 10  # of a bar, whose height is mostly chance then
 MARGINS = {"left": 0.18, "right": 0.97, "bottom": 0.19, "top": 0.95}
@@ -84,20 +72,7 @@ class Chart:
         return svg.replace("<svg ", f'<svg role="img" aria-label="{_quoted(self.alt)}" ', 1)
 
 
-def _in_style(draw: Callable) -> Callable:
-    """Make a function draw in the style of the report, whatever matplotlib is set to."""
-
-    @functools.wraps(draw)
-    def styled(*args: Any, **kwargs: Any) -> Any:
-        import matplotlib
-
-        with matplotlib.rc_context(STYLE):
-            return draw(*args, **kwargs)
-
-    return styled
-
-
-@_in_style
+@in_style
 def draw_history(history: pd.DataFrame, best_epoch: int) -> list[Chart]:
     """Draw loss and accuracy by epoch, with the epoch that was kept."""
     charts = []
@@ -125,7 +100,7 @@ def plot_history(axes: Any, history: pd.DataFrame, quantity: str, best_epoch: in
     axes.legend()
 
 
-@_in_style
+@in_style
 def draw_reliability(calibration: Mapping[str, Any]) -> Chart:
     """Draw accuracy by confidence, and how many clips each bar stands for.
 
@@ -147,7 +122,7 @@ def draw_reliability(calibration: Mapping[str, Any]) -> Chart:
                        label=label, **style)  # fmt: skip
     shares.plot([0, 1], [0, 1], color=INK, linestyle="--", linewidth=1, label="ideal")
     shares.set(ylabel="share right", ylim=(0, 1.02), xticklabels=[], yticks=[0, 0.5, 1])
-    shares.legend(loc="upper left", fontsize=8)
+    shares.legend(loc="upper left")
     counts.bar(low, n, width, align="edge", color=SECOND, edgecolor=FAINT)
     counts.set(xlabel="confidence", ylabel="clips", yticks=[0, n.max()])
     alt = (
@@ -161,7 +136,7 @@ def draw_reliability(calibration: Mapping[str, Any]) -> Chart:
     return _finish(figure, "reliability", "Reliability", alt)
 
 
-@_in_style
+@in_style
 def draw_coverage(confidence: ArrayLike, right: ArrayLike) -> Chart:
     """Draw the accuracy of the predictions that are kept when the unsure ones are dropped."""
     confidence = np.asarray(confidence)
@@ -183,7 +158,7 @@ def draw_coverage(confidence: ArrayLike, right: ArrayLike) -> Chart:
     return _finish(figure, "coverage", "Coverage and accuracy", alt)
 
 
-@_in_style
+@in_style
 def draw_durations(seconds: ArrayLike, of: str = "clips") -> Chart:
     """Draw how long clips are."""
     seconds = np.asarray(seconds)
@@ -202,7 +177,7 @@ def draw_durations(seconds: ArrayLike, of: str = "clips") -> Chart:
     return _finish(figure, "durations", "Durations", alt)
 
 
-@_in_style
+@in_style
 def draw_clip(clip: ExampleClip, name: str, title: str, longest: float) -> Chart:
     """Draw the waveform and the mel spectrogram of a clip, on an axis of `longest` seconds."""
     figure, (wave, mel) = _start(rows=(1, 2.2))

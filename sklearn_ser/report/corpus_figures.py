@@ -10,6 +10,7 @@ from sklearn_ser.audio.decoding import load_audio
 from sklearn_ser.exceptions import AudioError
 from sklearn_ser.report.charts import draw_mel, draw_wave
 from sklearn_ser.report.example_clips import ExampleClip, choose_examples
+from sklearn_ser.report.style import color_emotions, in_style
 
 __all__ = ["explore"]
 
@@ -68,6 +69,7 @@ def _examples(table: pd.DataFrame) -> tuple[dict[str, ExampleClip], str]:
     return clips, ", ".join(common) or "one clip of each emotion"
 
 
+@in_style
 def _draw_counts(table: pd.DataFrame, column: str, stack_by: str) -> Any:
     """Draw the clips of each value of a column, stacked by another column of few values."""
     figure, axes = _start((8, 4.5))
@@ -80,11 +82,13 @@ def _draw_counts(table: pd.DataFrame, column: str, stack_by: str) -> Any:
         kept = stacked.sum(axis=1).nlargest(MOST_BARS).index
         stacked = stacked.loc[kept]
     bottom = np.zeros(len(stacked))
+    colors = color_emotions(map(str, stacked)) if stack_by == "emotion" else {}
     for name in stacked:
-        axes.bar(stacked.index, stacked[name], bottom=bottom, label=name)
+        color = colors.get(str(name))
+        axes.bar(stacked.index, stacked[name], bottom=bottom, label=name, color=color)
         bottom += stacked[name].to_numpy()
     if stackable:
-        axes.legend(title=stack_by, loc="center left", bbox_to_anchor=(1, 0.5), frameon=False)
+        axes.legend(title=stack_by, loc="center left", bbox_to_anchor=(1, 0.5))
     if len(stacked) > 12:
         axes.tick_params(axis="x", rotation=90, labelsize=7)
     title = f"{len(table)} clips by {column}"
@@ -94,6 +98,7 @@ def _draw_counts(table: pd.DataFrame, column: str, stack_by: str) -> Any:
     return figure
 
 
+@in_style
 def _draw_durations(emotions: pd.Series, seconds: pd.Series) -> Any:
     """Draw how long clips are, all together and emotion by emotion."""
     figure, (whole, each) = _start((8, 6.5), rows=2)
@@ -109,6 +114,7 @@ def _draw_durations(emotions: pd.Series, seconds: pd.Series) -> Any:
     return figure
 
 
+@in_style
 def _draw_grid(clips: dict[str, ExampleClip], draw: Any, longest: float, title: str) -> Any:
     rows = -(-len(clips) // COLUMNS)
     figure, axes = _start((10, 1 + 2.1 * rows), rows=rows, columns=COLUMNS)

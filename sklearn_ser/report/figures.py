@@ -9,6 +9,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from sklearn_ser.report.charts import plot_history
+from sklearn_ser.report.style import PALETTE, heat, in_style
 
 __all__ = ["draw_comparison", "draw_confusion_matrix", "draw_search", "draw_training_curves"]
 
@@ -16,6 +17,7 @@ SCORES = {"accuracy": "accuracy", "uar": "UAR", "macro_f1": "macro F1"}
 MOST_CANDIDATES = 30  # in one figure, the best first
 
 
+@in_style
 def draw_confusion_matrix(
     truth: ArrayLike, predicted: ArrayLike, path: Path, title: str
 ) -> np.ndarray:
@@ -43,12 +45,13 @@ def draw_confusion_matrix(
     figure = Figure(figsize=(size, size), layout="constrained")
     axes = figure.subplots()
     display = ConfusionMatrixDisplay(counts, display_labels=emotions)
-    display.plot(ax=axes, cmap="Blues", colorbar=False, xticks_rotation=45)
+    display.plot(ax=axes, cmap=heat(), colorbar=False, xticks_rotation=45)
     axes.set(title=title, xlabel="predicted", ylabel="truth")
     figure.savefig(path, dpi=110)
     return counts
 
 
+@in_style
 def draw_training_curves(history: pd.DataFrame, best_epoch: int, path: Path) -> None:
     """Draw loss and accuracy by epoch, with the epoch that was kept.
 
@@ -70,6 +73,7 @@ def draw_training_curves(history: pd.DataFrame, best_epoch: int, path: Path) -> 
     figure.savefig(path, dpi=110)
 
 
+@in_style
 def draw_search(cv_results: pd.DataFrame, path: Path, title: str) -> None:
     """Draw the UAR of the best candidates: a dot for each fold, a bar at their mean.
 
@@ -91,11 +95,13 @@ def draw_search(cv_results: pd.DataFrame, path: Path, title: str) -> None:
     for place, (scores, mean) in enumerate(
         zip(folds.to_numpy(), shown["mean_test_score"], strict=True)
     ):
-        axes.plot(scores, [place] * len(scores), "o", color="C0", alpha=0.35, markersize=5)
-        axes.plot(mean, place, "|", color="C1", markersize=16, markeredgewidth=2.5)
+        axes.plot(
+            scores, [place] * len(scores), "o", color=PALETTE["first"], alpha=0.35, markersize=5
+        )
+        axes.plot(mean, place, "|", color=PALETTE["second"], markersize=16, markeredgewidth=2.5)
     axes.set_yticks(range(len(shown)), labels, fontsize=8)
     axes.set(ylim=(len(shown) - 0.5, -0.5), xlabel="UAR: a dot for each fold, a bar at their mean")
-    axes.grid(axis="x", color="0.9")
+    axes.grid(axis="x")
     if len(cv_results) > MOST_CANDIDATES:
         title += f" (the best {MOST_CANDIDATES} of {len(cv_results)})"
     axes.set_title(title, fontsize=10)
@@ -151,7 +157,7 @@ def draw_comparison(rows: Sequence[dict[str, Any]], path: Path, title: str) -> N
                 xytext=(3, -3), textcoords="offset points", fontsize=8, color="0.4", va="top",
             )  # fmt: skip
         axes.set(xlim=(-0.02, 1.02), xlabel=name)
-        axes.grid(axis="x", color="0.9")
+        axes.grid(axis="x")
     panels[0].set_yticks(range(len(names)), names)
     panels[0].set_ylim(len(names) - 0.5, -0.5)
     figure.suptitle(title)

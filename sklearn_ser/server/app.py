@@ -21,6 +21,7 @@ from threadpoolctl import threadpool_limits
 
 import sklearn_ser
 from sklearn_ser.exceptions import ModelError, SerError
+from sklearn_ser.report.style import PALETTE_FILE
 from sklearn_ser.server.guard import Guard
 from sklearn_ser.server.limits import Limits
 from sklearn_ser.server.pool import BusyError, TooSlowError, WorkerPool
@@ -311,6 +312,7 @@ def _serve_assets(app: FastAPI) -> None:
     swagger = next(swagger.glob("swagger-ui-*"), swagger)
     files = {
         "/": PAGE / "index.html",
+        "/page/palette.css": PALETTE_FILE,
         "/page/style.css": PAGE / "style.css",
         "/page/app.js": PAGE / "app.js",
         "/page/recorder.js": PAGE / "recorder.js",

@@ -27,7 +27,10 @@ __all__ = [
 
 logger = logging.getLogger(__name__)
 
-OPEN_PATHS = ("/", "/health", "/page/style.css", "/page/app.js", "/page/recorder.js")
+OPEN_PATHS = (
+    *("/", "/health", "/page/palette.css", "/page/style.css", "/page/app.js"),
+    "/page/recorder.js",
+)
 
 MOST_HEADERS = 16_384  # bytes
 

@@ -2,10 +2,8 @@
 
 import itertools
 import json
-import re
 import tracemalloc
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -15,7 +13,7 @@ import soxr
 from scipy.signal import butter, sosfilt
 from sklearn.base import BaseEstimator, ClassifierMixin
 
-from sklearn_ser import EmotionStream, load_pipeline, make_pipeline, server
+from sklearn_ser import EmotionStream, load_pipeline, make_pipeline
 from sklearn_ser.audio.blocks import iter_blocks
 from sklearn_ser.audio.decoding import AudioSettings
 from sklearn_ser.audio.loader import load_audio
@@ -23,7 +21,7 @@ from sklearn_ser.exceptions import AudioError, OptionError
 from sklearn_ser.inference import Predictor
 from sklearn_ser.inference.segments import merge, summarize
 from sklearn_ser.inference.stream import EmotionEvent
-from sklearn_ser.inference.timeline import COLOURS, MOST_BUCKETS, OTHER, Envelope
+from sklearn_ser.inference.timeline import MOST_BUCKETS, Envelope
 from tests.conftest import SR, run, voice
 
 SILENT = np.zeros(2 * SR, dtype=np.float32)
@@ -415,10 +413,3 @@ def test_a_recording_is_summarized_by_its_speech(pipe):
     assert np.isnan(silent.confidence)
     failed = replace(events[0], speech=False, error="too short for it")
     assert summarize([failed], predictor).error == "too short for it"
-
-
-def test_figure_and_page_have_one_palette():
-    page = (Path(server.__file__).parent / "page" / "app.js").read_text(encoding="utf-8")
-    table = page[page.index("const COLOURS = {") : page.index("};")]
-    assert dict(re.findall(r'(\w+): "(#\w+)"', table)) == COLOURS
-    assert re.search(r'COLOURS\[emotion\] \|\| "(#\w+)"', page)[1] == OTHER

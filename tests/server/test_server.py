@@ -149,7 +149,7 @@ def test_other_endpoints(url):
 def test_the_page_needs_nothing_from_elsewhere(url):
     response = httpx.get(url)
     assert "default-src 'self'" in response.headers["content-security-policy"]
-    for path in ("/", "/page/app.js", "/page/style.css", "/page/recorder.js"):
+    for path in ("/", "/page/app.js", "/page/palette.css", "/page/style.css"):
         answer = httpx.get(url + path)
         assert answer.status_code == 200
         assert "http://" not in answer.text

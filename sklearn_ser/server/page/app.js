@@ -2,12 +2,13 @@
 const get = (id) => document.getElementById(id);
 const WINDOW = 2, HOP = 0.5; // seconds
 const ONE_CLIP = 3; // seconds: a file up to this length is predicted as one clip
-const COLOURS = {
-  angry: "#D55E00", boredom: "#999999", calm: "#56B4E9", disgust: "#009E73", fear: "#CC79A7",
-  happy: "#E69F00", neutral: "#7A8796", sad: "#3B8FD4", surprise: "#B8A900",
-};
 const NO_SPEECH = "No speech";
-const colour = (emotion) => COLOURS[emotion] || "#888888";
+// The palette is that of the reports: palette.css. What is not in it takes a spare colour.
+const paint = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
+const colour = (emotion) => {
+  const strange = emotions.filter((name) => !paint(`emotion-${name}`)).sort();
+  return paint(`emotion-${emotion}`) || paint(`spare-${strange.indexOf(emotion) + 1}`) || paint("other");
+};
 
 // "100 %" is said of certainty alone.
 function percent(value, over = "over ") {
