@@ -30,7 +30,8 @@ from sklearn_ser.report.example_clips import (
     clip_reader,
     confident_mistakes,
 )
-from sklearn_ser.report.verdict import describe_calibration, verdict
+from sklearn_ser.report.stress_charts import draw_stress
+from sklearn_ser.report.verdict import describe_calibration, describe_stress, verdict
 
 __all__ = ["Evidence", "write_report"]
 
@@ -120,6 +121,7 @@ def write_report(
         "card_facts": _card_facts(card),
         "licence": LICENCE,
         "mistakes": None,
+        "stress": _stress(metrics),
     }
     charts: list[Chart] = []
     if evidence is not None:
@@ -135,6 +137,8 @@ def write_report(
         )
         charts = [*content["training"], *content["reliability"]]
         charts.append(content["data"]["durations"])
+    if content["stress"]:
+        charts += content["stress"]["charts"]
     content["sections"] = _sections(content)
     path.write_text(as_text(_render(content)), encoding="utf-8")
     return charts
@@ -169,6 +173,7 @@ def _sections(content: Mapping[str, Any]) -> list[tuple[str, str]]:
             ("training", "Training", content.get("training")),
             ("calibration", "Confidence and accuracy", metrics.get("calibration")),
             ("importance", "Importance of the features", metrics.get("importance")),
+            ("robustness", "Robustness", content["stress"]),
             ("mistakes", "The most confident mistakes", content["mistakes"] is not None),
             *[(f"by-{g['column']}", f"Each {g['column']}", True) for g in content["by_group"]],
             ("data", "The data", content.get("data")),
@@ -192,6 +197,15 @@ def _confusion(metrics: Mapping[str, Any]) -> dict[str, Any] | None:
             for i, (label, counts) in enumerate(zip(labels, confusion["counts"], strict=True))
         ],
     }
+
+
+def _stress(metrics: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return sentences and charts of degraded clips, where there are some."""
+    stress = metrics.get("stress")
+    if not stress:
+        return None
+    sentences = [s for s in describe_stress(stress) if "`" not in s]  # the page has no options
+    return {"sentences": sentences, "charts": draw_stress(stress)}
 
 
 def _by_group(metrics: Mapping[str, Any]) -> list[dict[str, Any]]:
