@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from sklearn_ser.metrics.schema import Stress
-from sklearn_ser.report.charts import FIRST, INK, SECOND, Chart, _finish, _in_style, _start
+from sklearn_ser.report.charts import FIRST, INK, SECOND, Chart, _finish, _start
+from sklearn_ser.report.style import in_style
 
 __all__ = ["draw_stress"]
 
@@ -42,7 +43,7 @@ def draw_stress(stress: Stress | Mapping[str, Any]) -> list[Chart]:
     ]
 
 
-@_in_style
+@in_style
 def _draw_noises(rows: list[Any], chance: float) -> Chart:
     clean = rows[0]["uar"]
     figure, axes = _start(xlabel="signal-to-noise ratio (dB)", ylabel="UAR", ylim=(0, 1.02))
@@ -71,7 +72,7 @@ def _draw_noises(rows: list[Any], chance: float) -> Chart:
     return _finish(figure, "robustness_noise", "UAR in noise", alt)
 
 
-@_in_style
+@in_style
 def _draw_others(rows: list[Any], chance: float) -> Chart:
     shown = [row for row in rows if row["degradation"] not in LOOKS]
     figure, axes = _start(xlabel="UAR", xlim=(0, 1.02))
