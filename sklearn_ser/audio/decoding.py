@@ -23,6 +23,7 @@ from sklearn_ser.exceptions import AudioError
 __all__ = [
     "SERVED_FORMATS",
     "AudioSettings",
+    "Channel",
     "SampleReader",
     "check_finite",
     "decode",
@@ -79,6 +80,24 @@ class AudioSettings:
     max_duration: float | None = 600.0
     formats: tuple[str, ...] | None = None
     """Formats that are decoded, by libsndfile's names and `"FFMPEG"`; `None` for all."""
+
+
+@dataclass(frozen=True)
+class Channel:
+    """One channel of a source, which is read as if it were the whole.
+
+    Parameters
+    ----------
+    source : str, Path, bytes, or binary file object
+    index : int
+        From 0 on.
+    name : str
+        What an error calls it.
+    """
+
+    source: Any
+    index: int
+    name: str
 
 
 def load_audio(
@@ -206,10 +225,14 @@ def open_source(
     """
     import soundfile
 
+    channel = None
+    if isinstance(source, Channel):
+        source, channel = source.source, source.index
     try:
         with ExitStack() as stack:
             file = stack.enter_context(open_binary(source, name))
             reader = _open_decoder(file, settings, name, stack)
+            reader.channel = channel
             _check_rate(reader.samplerate, settings, name)
             if reader.n_frames > _MOST_FRAMES:
                 raise AudioError(
@@ -285,10 +308,13 @@ class SampleReader:
         How many of them there should be to read, after the offset and within the duration.
     by_ffmpeg : bool
         Whether ffmpeg has decoded it, which stops where the greatest duration is passed.
+    channel : int or None
+        The one to read; None reads the mean of all.
     """
 
     def __init__(self, audio: Any, file: BinaryIO, name: str, *, by_ffmpeg: bool = False):
         self.by_ffmpeg = by_ffmpeg
+        self.channel: int | None = None
         self._audio = audio
         self._file = file
         self._name = name
@@ -310,10 +336,10 @@ class SampleReader:
         return self.promised
 
     def read(self, n_times: int) -> np.ndarray:
-        """Return the next samples, the mean of the channels: as many, or what is left."""
+        """Return the next samples, the mean of channels or one: as many, or what is left."""
         n_times = min(n_times, self.promised - self._held)
         with self._quiet():
-            y = read_mono(self._audio, n_times)
+            y = read_mono(self._audio, n_times, self.channel)
         self._held += len(y)
         return y
 
@@ -343,8 +369,8 @@ def check_finite(y: np.ndarray, name: str, greatest: float = GREATEST_RECORDED) 
     raise AudioError(f"{name} holds NaN or infinite samples: write it again from its original.")
 
 
-def read_mono(audio: Any, n_frames: int) -> np.ndarray:
-    """Return the next samples of an open soundfile, the mean of its channels."""
+def read_mono(audio: Any, n_frames: int, channel: int | None = None) -> np.ndarray:
+    """Return the next samples of an open soundfile, the mean of its channels or one of them."""
     if audio.channels == 1:
         return audio.read(n_frames, dtype="float32")
     # Many channels at once could need many times the memory of the result.
@@ -353,7 +379,8 @@ def read_mono(audio: Any, n_frames: int) -> np.ndarray:
         block = audio.read(min(n_frames - held, BLOCK), dtype="float32", always_2d=True)
         if not len(block):
             break
-        y[held : held + len(block)] = block.mean(axis=1)
+        mono = block.mean(axis=1) if channel is None else block[:, channel]
+        y[held : held + len(block)] = mono
         held += len(block)
     return y[:held]
 

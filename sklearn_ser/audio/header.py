@@ -1,13 +1,13 @@
 """Length and sampling rate of a recording, from its header where that tells them."""
 
 import os
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from sklearn_ser.audio.completeness import FORMATS
 from sklearn_ser.audio.decoding import AudioSettings, open_source
 from sklearn_ser.exceptions import AudioError
 
-__all__ = ["Header", "read_header"]
+__all__ = ["Header", "count_channels", "read_header"]
 
 
 class Header(NamedTuple):
@@ -49,3 +49,18 @@ def read_header(path: str, *, decode: bool = True) -> Header | None:
             return Header(promised / reader.samplerate, reader.samplerate)
     except AudioError:
         return None
+
+
+def count_channels(source: Any, settings: AudioSettings, name: str) -> int:
+    """Return how many channels a source has, or raise `AudioError` where it cannot be read.
+
+    Parameters
+    ----------
+    source : str, Path, bytes, or binary file object
+    settings : AudioSettings
+        What is too long for them is refused here already.
+    name : str
+        What an error calls it.
+    """
+    with open_source(source, settings, name) as (reader, _):
+        return reader.channels

@@ -33,6 +33,7 @@ __all__ = [
     "open_binary",
     "pipe_blocks",
     "readable_suffixes",
+    "rereadable",
     "spool",
 ]
 
@@ -145,6 +146,35 @@ def open_binary(source: Any, name: str) -> Iterator[BinaryIO]:
             f"{name} is a {type(source).__name__}: give a path, the bytes of a file, an open "
             "binary file, a 1-D array of floats, or an array and its rate: (samples, rate)."
         )
+
+
+@contextmanager
+def rereadable(source: Any) -> Iterator[Any]:
+    """Give a source that can be read several times: a URL or a pipe as a file that it fills.
+
+    Raises
+    ------
+    AudioError
+        If a URL cannot be fetched, or what comes is beyond `MAX_BYTES` or `MAX_SECONDS`.
+    """
+    pipe = isinstance(source, str | os.PathLike) and _is_pipe(os.fspath(source))
+    if not pipe and not is_url(source):
+        yield source
+        return
+    with contextlib.ExitStack() as stack:
+        name = os.fspath(source)
+        try:
+            file = stack.enter_context(open_binary(source, name))
+        except OSError as error:
+            raise AudioError(f"{name} cannot be read: {error.strerror or error}.") from error
+        yield file
+
+
+def _is_pipe(path: str) -> bool:
+    try:
+        return stat.S_ISFIFO(os.stat(path).st_mode)
+    except (OSError, ValueError):  # it is not there, or no path at all
+        return False
 
 
 def descriptor(file: Any) -> int | None:

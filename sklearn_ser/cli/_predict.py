@@ -79,6 +79,14 @@ def predict(
             show_default=False,
         ),
     ] = None,
+    channels: Annotated[
+        str,
+        typer.Option(
+            help="mix: the mean of a file's channels. split: rows for each channel by itself, as "
+            "for the two people of a call; the column channel counts from 0.",
+            metavar="mix|split",
+        ),
+    ] = "mix",
     trust: shared.TrustOption = False,
     n_jobs: shared.JobsOption = -1,
 ) -> None:
@@ -104,6 +112,7 @@ def predict(
         silence_db=silence_db,
         vad=vad,
         figure=figure,
+        channels=channels,
         n_jobs=n_jobs,
         out=out if csv is None or to_stdout else csv,
         resume=resume,
@@ -141,6 +150,11 @@ def _show(summary: "PredictSummary", out: Path | None) -> None:
         )
     elif out is not None:
         notice(f"{summary.n_rows} rows in {out}")
+    if summary.n_mono:
+        notice(
+            f"{summary.n_mono} of {summary.n_sources} sources are mono: --channels split finds "
+            "channel 0 alone there."
+        )
     for message in summary.errors:
         notice(message)
     if summary.n_failed:

@@ -91,15 +91,18 @@ class Table:
         self.emotion_width = max(map(len, [*emotions, "emotion", NO_SPEECH]))
         self.path_width = min(60, max(len(printable(source)) for source in sources))
         self.windowed = "start" in columns
+        self.split = "channel" in columns
         self.width = terminal_width(sys.stdout)
         next_ones = 2 * (max(map(len, emotions)) + len(" 99%, "))
-        needed = self.path_width + 21 * self.windowed + self.emotion_width + 16 + next_ones
+        needed = self.path_width + self.emotion_width + 16 + next_ones
+        needed += 9 * self.split + 21 * self.windowed
         self.stacked = self.width is not None and self.width < needed
 
     def heading(self) -> str:
         """Return the line above all others."""
-        times = f"{'from':>9} {'to':>9}  " if self.windowed else ""
-        return self._join("file", f"{times}{'emotion':{self.emotion_width}}  confidence  next")
+        place = "channel  " if self.split else ""
+        place += f"{'from':>9} {'to':>9}  " if self.windowed else ""
+        return self._join("file", f"{place}{'emotion':{self.emotion_width}}  confidence  next")
 
     def line(self, row: Mapping[str, Any]) -> str:
         """Return a row as a line."""
@@ -113,17 +116,20 @@ class Table:
     def _cells(self, row: Mapping[str, Any]) -> str:
         from sklearn_ser.inference.predictor import percent
 
+        number = "-" if row.get("channel") is None else row["channel"]
+        place = f"{number:>7}  " if self.split else ""
         if row["error"] is not None:
-            return f"{'-':{self.emotion_width}}  {'-':>10}  not read: {name_options(_reason(row))}"
-        start = f"{row['start']:9.2f} {row['end']:9.2f}  " if self.windowed else ""
+            reason = name_options(_reason(row))
+            return f"{place}{'-':{self.emotion_width}}  {'-':>10}  not read: {reason}"
+        place += f"{row['start']:9.2f} {row['end']:9.2f}  " if self.windowed else ""
         warning = f"  [{row['warning']}]" if row["warning"] else ""
         if row["confidence"] != row["confidence"]:  # NaN: a label "silence" may have one
-            return f"{start}{NO_SPEECH:{self.emotion_width}}  {'-':>10}{warning}"
+            return f"{place}{NO_SPEECH:{self.emotion_width}}  {'-':>10}{warning}"
         ranked = sorted(self.probabilities, key=lambda name: -row[name])
         rest = [name for name in ranked if name[2:] != row["emotion"]][:2]
         others = ", ".join(f"{name[2:]} {percent(row[name])}" for name in rest)
         confidence = percent(row["confidence"])
-        return f"{start}{row['emotion']:{self.emotion_width}}  {confidence:>10}  {others}{warning}"
+        return f"{place}{row['emotion']:{self.emotion_width}}  {confidence:>10}  {others}{warning}"
 
 
 def _reason(row: Mapping[str, Any]) -> str:

@@ -168,7 +168,7 @@ class Predictor:
         """Return the predictions of a batch, one for each clip."""
         rows, failures, inspections = batch
         found = [
-            self._failure(failures.get(i, NOT_FINITE)) for i in range(len(rows))
+            self.failure(failures.get(i, NOT_FINITE)) for i in range(len(rows))
         ]  # until something better is known
         # A classifier would refuse its neighbours together with a row that is not finite.
         usable = [i for i, row in enumerate(rows) if row is not None and np.isfinite(row).all()]
@@ -185,10 +185,11 @@ class Predictor:
             elif good[k]:
                 found[i] = self.decide(probabilities[k], warnings[k])
             else:
-                found[i] = self._failure(NO_PROBABILITIES)
+                found[i] = self.failure(NO_PROBABILITIES)
         return found
 
-    def _failure(self, error: str) -> Prediction:
+    def failure(self, error: str) -> Prediction:
+        """Return the prediction of a source that there is none of, and why."""
         return Prediction(None, np.nan, np.full(len(self.emotions), np.nan), error)
 
     def decide(self, probabilities: np.ndarray, warning: str | None = None) -> Prediction:

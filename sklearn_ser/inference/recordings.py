@@ -1,13 +1,17 @@
 """Predictions of recordings of any length: a row for each window or segment."""
 
+import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from sklearn_ser._files import printable
+from sklearn_ser.audio.decoding import Channel
+from sklearn_ser.audio.header import count_channels
+from sklearn_ser.audio.opening import rereadable
 from sklearn_ser.exceptions import AudioError
 from sklearn_ser.inference.segments import Segment, SegmentMerger
-from sklearn_ser.inference.stream import EmotionEvent, EmotionStream
+from sklearn_ser.inference.stream import EmotionEvent, EmotionStream, settings_of
 from sklearn_ser.inference.timeline import Envelope, draw_timeline
 
 __all__ = ["RecordingReader"]
@@ -25,25 +29,41 @@ class RecordingReader:
         Whether rows are segments instead of windows.
     figure : Path, default=None
         Where to draw the timeline of the recording that is read.
+    split : bool, default=False
+        Whether each channel has rows of its own, instead of the mean of all channels.
+
+    Attributes
+    ----------
+    n_channels : int
+        Of the recording that was read last, where channels are split; 0 if it could not be read.
     """
 
     def __init__(
-        self, stream: EmotionStream, *, segments: bool = False, figure: Path | None = None
+        self,
+        stream: EmotionStream,
+        *,
+        segments: bool = False,
+        figure: Path | None = None,
+        split: bool = False,
     ):
         self.stream = stream
         self.segments = segments
         self.figure = figure
+        self.split = split
+        self.n_channels = 0
 
     @property
     def columns(self) -> list[str]:
         """The names of a row's columns."""
         extra = () if self.segments else ("speech", "smoothed")
-        return self.stream.predictor.columns("start", "end", extra=extra)
+        times = ("channel", "start", "end") if self.split else ("start", "end")
+        return self.stream.predictor.columns(*times, extra=extra)
 
     def rows(self, source: Any) -> Iterator[list[Row]]:
-        """Yield the rows of a recording, as they are made.
+        """Yield the rows of a recording, as they are made; those of a channel after another's.
 
-        A recording that cannot be read, or not to its end, has a last row that says why.
+        A recording that cannot be read, or not to its end, has a last row that says why; so has
+        each channel.
 
         Parameters
         ----------
@@ -52,28 +72,56 @@ class RecordingReader:
         Yields
         ------
         rows : list of dict
-            The columns path, start and end (seconds), emotion, confidence, error, p_EMOTION for
-            each emotion, for windows speech and smoothed, and warning.
+            The columns path, channel (where channels are split), start and end (seconds), emotion,
+            confidence, error, p_EMOTION for each emotion, for windows speech and smoothed, and
+            warning.
         """
-        merger, merged = SegmentMerger(), []
-        envelope = Envelope(self.stream.sr)
+        self.n_channels = 0
+        tracks: dict[str, tuple[Envelope, list[Segment]]] = {}
+        name = printable(Path(str(source)).name)
+        if not self.split:
+            yield from self._track(source, source, None, tracks, name)
+        else:
+            settings = settings_of(self.stream.predictor)
+            with contextlib.ExitStack() as stack:
+                try:
+                    again = stack.enter_context(rereadable(source))
+                    self.n_channels = count_channels(again, settings, str(source))
+                except AudioError as reason:
+                    yield [self._error_row(source, None, str(reason))]
+                for i in range(self.n_channels):
+                    channel = Channel(again, i, str(source))
+                    title = f"{name}, channel {i}"
+                    yield from self._track(source, channel, i, tracks, title)
+        if self.figure is not None and any(segments for _, segments in tracks.values()):
+            draw_timeline(tracks, self.figure)
+
+    def _track(
+        self,
+        source: Any,
+        read: Any,
+        channel: int | None,
+        tracks: dict[str, tuple[Envelope, list[Segment]]],
+        title: str,
+    ) -> Iterator[list[Row]]:
+        """Yield the rows of a recording or of one of its channels, and add to what is drawn."""
+        merger = SegmentMerger()
+        envelope, merged = tracks[title] = (Envelope(self.stream.sr), [])
         error = None
         try:
-            for events in self._events(source, envelope):
+            for events in self._events(read, envelope):
                 ended = [segment for event in events for segment in merger.push(event)]
                 merged += ended
-                yield [self._row(source, item) for item in (ended if self.segments else events)]
+                items = ended if self.segments else events
+                yield [self._row(source, channel, item) for item in items]
         except AudioError as reason:
             error = str(reason)
         last = merger.finish()
         merged += last
         if self.segments and last:
-            yield [self._row(source, item) for item in last]
+            yield [self._row(source, channel, item) for item in last]
         if error is not None:
-            row: Row = dict.fromkeys(self.columns)
-            yield [row | {"path": str(source), "error": error}]
-        if self.figure is not None and merged:
-            draw_timeline(envelope, merged, self.figure, printable(Path(str(source)).name))
+            yield [self._error_row(source, channel, error)]
 
     def _events(self, source: Any, envelope: Envelope) -> Iterator[list[EmotionEvent]]:
         for y in self.stream.blocks(source):
@@ -82,9 +130,15 @@ class RecordingReader:
             yield self.stream.push(y) if len(y) else []
         yield self.stream.finish()
 
-    def _row(self, source: Any, item: EmotionEvent | Segment) -> Row:
+    def _error_row(self, source: Any, channel: int | None, error: str) -> Row:
+        row: Row = dict.fromkeys(self.columns)
+        row |= {"path": str(source), "error": error}
+        return row | ({"channel": channel} if self.split else {})
+
+    def _row(self, source: Any, channel: int | None, item: EmotionEvent | Segment) -> Row:
         row: Row = {
             "path": str(source),
+            **({"channel": channel} if self.split else {}),
             "start": item.start,
             "end": item.end,
             "emotion": item.emotion,

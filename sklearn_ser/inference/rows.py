@@ -181,6 +181,8 @@ class RowFile:
         failed = table["error"].notna() if "error" in table else table["path"].isna()
         if "start" in table:  # a window may fail where its recording does not
             failed &= table["start"].isna()
+        if "channel" in table:  # a source counts once
+            failed = failed.groupby(table["path"]).any()
         self.n_done = self.n_kept = len(self.sources)
         self.n_rows, self.n_failed = len(table), int(failed.sum())
         self.was_whole = True
@@ -295,6 +297,8 @@ def check_output(path: Path) -> Path:
 def _arrow_type(column: str) -> str:
     if column in ("start", "end", "confidence") or column.startswith("p_"):
         return "float64"
+    if column == "channel":
+        return "int64"
     return "bool" if column == "speech" else "string"
 
 

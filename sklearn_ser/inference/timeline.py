@@ -1,7 +1,8 @@
 """Figure of a recording: its waveform, and the emotion of each segment."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -55,27 +56,43 @@ class Envelope:
 
 
 @in_style
-def draw_timeline(envelope: Envelope, segments: Sequence[Segment], path: Path, title: str) -> None:
+def draw_timeline(tracks: Mapping[str, tuple[Envelope, Sequence[Segment]]], path: Path) -> None:
     """Draw the segments of a recording over its waveform, and by emotion below it.
 
     Parameters
     ----------
-    envelope : Envelope
-    segments : sequence of Segment
+    tracks : mapping of str to (Envelope, sequence of Segment)
+        By title: one, or one for each channel, below each other on one axis of time.
     path : Path
         The image to write; its suffix says what kind.
-    title : str
     """
     from matplotlib.figure import Figure
 
-    emotions = sorted({s.emotion for s in segments if s.speech and s.emotion is not None})
-    figure = Figure(figsize=(12, 3 + 0.35 * max(1, len(emotions))), layout="constrained")
-    ratios = [2.5, 0.35 * max(1, len(emotions)) + 0.3]
-    wave, lanes = figure.subplots(2, 1, sharex=True, height_ratios=ratios)
+    spoken = [s for _, segments in tracks.values() for s in segments if s.speech]
+    emotions = sorted({s.emotion for s in spoken if s.emotion is not None})
+    heights = [2.5, 0.35 * max(1, len(emotions)) + 0.3] * len(tracks)
+    figure = Figure(figsize=(12, sum(heights) + 0.2 * len(tracks)), layout="constrained")
+    axes = figure.subplots(len(heights), 1, sharex=True, height_ratios=heights)
+    for i, (title, (envelope, segments)) in enumerate(tracks.items()):
+        axes[2 * i].set(title=title, ylabel="amplitude")
+        _draw_track(axes[2 * i], axes[2 * i + 1], envelope, segments, emotions)
+    axes[0].set_xlim(0, max(map(_seconds, tracks.values())))
+    axes[-1].set_xlabel("time in seconds")
+    figure.savefig(path, dpi=120, format=path.suffix[1:])
+
+
+def _seconds(track: tuple[Envelope, Sequence[Segment]]) -> float:
+    """Return how long a track is."""
+    time = track[0].curves()[0]
+    return max([*time[-1:], *(segment.end for segment in track[1][-1:])], default=0.0)
+
+
+def _draw_track(
+    wave: Any, lanes: Any, envelope: Envelope, segments: Sequence[Segment], emotions: list[str]
+) -> None:
+    """Draw one waveform with its segments, and a lane for each emotion."""
     time, low, high = envelope.curves()
     wave.fill_between(time, low, high, color=PALETTE["ink"], linewidth=0.4)
-    wave.set(title=title, ylabel="amplitude")
-    wave.set_xlim(0, max(time[-1], segments[-1].end))
     colours = color_emotions(emotions)
     for lane, emotion in enumerate(emotions):
         own = [s for s in segments if s.speech and s.emotion == emotion]
@@ -85,7 +102,6 @@ def draw_timeline(envelope: Envelope, segments: Sequence[Segment], path: Path, t
         wave.broken_barh(
             bars, (0, 1), color=colours[emotion], alpha=0.35, transform=wave.get_xaxis_transform()
         )
-    lanes.set(xlabel="time in seconds", yticks=range(len(emotions)), yticklabels=emotions)
-    lanes.set_ylim(len(emotions) - 0.5, -0.5)
+    lanes.set(yticks=range(len(emotions)), yticklabels=emotions)
+    lanes.set_ylim(max(1, len(emotions)) - 0.5, -0.5)
     lanes.grid(axis="x")
-    figure.savefig(path, dpi=120, format=path.suffix[1:])

@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 from sklearn_ser._files import check_writable
-from sklearn_ser.audio.header import read_header
-from sklearn_ser.exceptions import OptionError, UnfinishedError
+from sklearn_ser.audio.decoding import Channel
+from sklearn_ser.audio.header import count_channels, read_header
+from sklearn_ser.audio.opening import rereadable
+from sklearn_ser.exceptions import AudioError, OptionError, UnfinishedError
 from sklearn_ser.inference import EmotionStream, Predictor, find_sources, load_predictor
 from sklearn_ser.inference.recordings import RecordingReader
 from sklearn_ser.inference.rows import RowFile, check_output
@@ -18,6 +20,7 @@ __all__ = ["PredictOptions", "PredictSummary", "RowPrinter", "predict_sources"]
 
 Row = Mapping[str, Any]
 
+CHANNELS = ("mix", "split")
 ERRORS_LISTED = 20  # more are in the rows, and only counted here
 
 
@@ -34,6 +37,7 @@ class PredictOptions:
     silence_db: float = -50.0
     vad: str = "energy"
     figure: Path | None = None
+    channels: str = "mix"  # or "split": each channel has rows of its own
     n_jobs: int | None = None
     out: Path | None = None  # the table to write
     resume: bool = False
@@ -59,6 +63,8 @@ class PredictSummary:
         Sources, those that could not be read, and rows, those of earlier runs included.
     errors : list of str
         The first messages of this run.
+    n_mono : int
+        Sources of one channel, where channels are split.
     was_whole : bool
         Whether the table was finished before, so that there was nothing to do.
     """
@@ -67,6 +73,7 @@ class PredictSummary:
     n_failed: int = 0
     n_rows: int = 0
     errors: list[str] = field(default_factory=list)
+    n_mono: int = 0
     was_whole: bool = False
 
 
@@ -77,6 +84,7 @@ class _Step(NamedTuple):
     ends: bool  # the source
     error: str | None = None  # why it could not be read
     detail: str = ""  # how far the source is, for a progress bar
+    n_channels: int = 0  # of the source, where channels are split
 
 
 _Steps = Generator[_Step, None, None]
@@ -159,6 +167,10 @@ def _check_options(options: PredictOptions) -> None:
         check_output(options.out)
     elif options.resume:
         raise OptionError("`resume` goes on with a file: name it with `csv` or `out`.")
+    if options.channels not in CHANNELS:
+        raise OptionError(
+            f"Unknown `channels={options.channels}`: there are {' and '.join(CHANNELS)}."
+        )
     if options.window is None and (
         options.hop is not None or options.segments or options.figure is not None
     ):
@@ -179,6 +191,8 @@ def _describe(predictor: Predictor, options: PredictOptions) -> dict[str, Any]:
     if options.window is not None:
         about |= {"window": options.window, "hop": _hop(options), "segments": options.segments}
         about |= {"smooth": options.smooth, "vad": options.vad}
+    if options.channels == "split":
+        about |= {"channels": options.channels}
     return about
 
 
@@ -191,13 +205,16 @@ def _choose_steps(
     predictor: Predictor, options: PredictOptions
 ) -> tuple[list[str], Callable[[Sequence[str]], _Steps]]:
     """Return the columns of a row, and the function that makes the rows of sources."""
+    split = options.channels == "split"
     if options.window is None:
-        return predictor.columns(), lambda sources: _clip_steps(predictor, sources)
+        make = _channel_steps if split else _clip_steps
+        times = ("channel",) if split else ()
+        return predictor.columns(*times), lambda sources: make(predictor, sources)
     stream = EmotionStream(
         predictor, options.window, _hop(options), smooth=options.smooth, vad=options.vad
     )
     figure = None if options.figure is None else options.figure.expanduser()
-    reader = RecordingReader(stream, segments=options.segments, figure=figure)
+    reader = RecordingReader(stream, segments=options.segments, figure=figure, split=split)
     return reader.columns, lambda sources: _recording_steps(reader, sources)
 
 
@@ -205,6 +222,26 @@ def _clip_steps(predictor: Predictor, sources: Sequence[str]) -> _Steps:
     """Yield a row for each source."""
     for source, prediction in zip(sources, predictor.iter_predictions(sources), strict=True):
         yield _Step([predictor.row(source, prediction)], True, prediction.error)
+
+
+def _channel_steps(predictor: Predictor, sources: Sequence[str]) -> _Steps:
+    """Yield a row for each channel of each source."""
+    for source in sources:
+        try:
+            with rereadable(source) as file:
+                n_channels = count_channels(file, predictor.settings, source)
+                channels = [Channel(file, i, source) for i in range(n_channels)]
+                found = list(predictor.iter_predictions(channels))
+        except AudioError as error:
+            n_channels, message = 0, str(error)
+            found = [predictor.failure(message)]
+        rows = []
+        for i, prediction in enumerate(found):
+            row = predictor.row(source, prediction)
+            channel = i if n_channels else None
+            rows.append({"path": row.pop("path"), "channel": channel, **row})
+        failed = next((one.error for one in found if one.error is not None), None)
+        yield _Step(rows, True, failed, n_channels=n_channels)
 
 
 def _recording_steps(reader: RecordingReader, sources: Sequence[str]) -> _Steps:
@@ -216,7 +253,7 @@ def _recording_steps(reader: RecordingReader, sources: Sequence[str]) -> _Steps:
         for rows in reader.rows(source):
             error = next((row["error"] for row in rows if row["start"] is None), error)
             yield _Step(rows, False, None, _clock(reader.stream.seconds) + whole)
-        yield _Step([], True, error)
+        yield _Step([], True, error, n_channels=reader.n_channels)
 
 
 def _clock(seconds: float) -> str:
@@ -243,6 +280,7 @@ def _take_steps(
             if step.ends:
                 n_done += 1
                 summary.n_failed += step.error is not None
+                summary.n_mono += step.n_channels == 1
                 if step.error is not None and len(summary.errors) < ERRORS_LISTED:
                     summary.errors.append(step.error)
                 if table is not None:
