@@ -11,6 +11,7 @@ import numpy as np
 from sklearn_ser.audio.content import Content
 from sklearn_ser.audio.degradations import (
     DEGRADATIONS,
+    Material,
     add_background,
     add_colored_noise,
     add_noise,
@@ -24,6 +25,7 @@ from sklearn_ser.audio.degradations import (
     reduce_rate,
 )
 from sklearn_ser.audio.loader import Clips, Decoded
+from sklearn_ser.audio.noise import Noise
 from sklearn_ser.exceptions import OptionError
 
 __all__ = ["EVERYDAY", "AugmentedClips", "count_copies", "parse_augment"]
@@ -35,14 +37,14 @@ Generator = np.random.Generator
 
 
 def degrade_alone(
-    y: np.ndarray, sr: int, name: str, rng: Generator, babble: Callable[[int], np.ndarray]
+    y: np.ndarray, sr: int, name: str, rng: Generator, material: Material
 ) -> np.ndarray:
     """Change a clip in one way of `DEGRADATIONS`, with a strength drawn from its range."""
     degradation = DEGRADATIONS[name]
     strength = rng.uniform(*degradation.drawn)
     if name == "room":  # the voice stays in front of a room that is learned by itself
         return add_reverberation(y, sr, rng, strength, 6)
-    return degradation.apply(y, sr, strength, rng, babble)
+    return degradation.apply(y, sr, strength, rng, material)
 
 
 # What happens to a clip that is recorded and sent, in that order: noise, then a device or a wire.
@@ -63,7 +65,7 @@ _CHANNELS: tuple[Callable[[np.ndarray, int, Generator], np.ndarray], ...] = (
 
 
 def degrade_at_random(
-    y: np.ndarray, sr: int, rng: Generator, babble: Callable[[int], np.ndarray]
+    y: np.ndarray, sr: int, rng: Generator, babble: Material, noise: Material | None = None
 ) -> np.ndarray:
     """Change a clip as everyday life does: a room, noise, a device or a wire, and the gain.
 
@@ -75,22 +77,25 @@ def degrade_at_random(
     rng : numpy.random.Generator
     babble : callable
         From a number of samples to so many of other people talking at once.
+    noise : callable, default=None
+        Likewise, to recorded noise; with `None` there is none.
 
     Returns
     -------
     y : ndarray of shape (n_times,), float32
-        A reverberation of 0.2 to 0.8 s in 3 of 10 clips; white, pink, brown noise or babble at 0 to
-        30 dB in 3 of 4; a telephone's band, 8 kHz, G.711, MP3, Vorbis or clipping in 3 of 5; a gain
-        of up to 12 dB either way in 3 of 10.
+        A reverberation of 0.2 to 0.8 s in 3 of 10 clips; white, pink, brown or recorded noise or
+        babble at 0 to 30 dB in 3 of 4; a telephone's band, 8 kHz, G.711, MP3, Vorbis or clipping in
+        3 of 5; a gain of up to 12 dB either way in 3 of 10.
     """
     if rng.random() < 0.3:
         y = add_reverberation(y, sr, rng, rng.uniform(0.2, 0.8), rng.uniform(-3, 6))
     if rng.random() < 0.75:
-        snr, kind = rng.uniform(0, 30), rng.integers(len(_NOISES) + 1)
-        if kind == len(_NOISES):
-            y = add_background(y, babble(len(y)), snr)
-        else:
+        snr, kind = rng.uniform(0, 30), rng.integers(len(_NOISES) + 1 + (noise is not None))
+        if kind < len(_NOISES):
             y = _NOISES[kind](y, snr, rng)
+        else:
+            material = noise if noise is not None and kind > len(_NOISES) else babble
+            y = add_background(y, material(len(y)), snr)
     if rng.random() < 0.6:
         y = _CHANNELS[rng.integers(len(_CHANNELS))](y, sr, rng)
     if rng.random() < 0.3:
@@ -138,6 +143,8 @@ class AugmentedClips(Clips):
         Which of the copies that everyday life makes of each clip.
     speakers : ndarray of shape (n_clips,), default=None
         Who speaks in each clip: babble is made of others, where there are others.
+    noise : Noise, default=None
+        Recordings that noise is taken from.
     """
 
     def __init__(
@@ -147,18 +154,21 @@ class AugmentedClips(Clips):
         seed: int,
         copy: int = 0,
         speakers: np.ndarray | None = None,
+        noise: Noise | None = None,
     ):
         super().__init__(clips.sources, clips.settings, clips.index, clips.positions)
         self.augmentation = name
         self.seed = seed
         self.copy = copy
         self.speakers = speakers
+        self.noise = noise
 
     def __getitem__(self, key):
         found = super().__getitem__(key)
         if isinstance(found, Clips):
             speakers = None if self.speakers is None else self.speakers[key]
-            return AugmentedClips(found, self.augmentation, self.seed, self.copy, speakers)
+            how = (self.augmentation, self.seed, self.copy, speakers, self.noise)
+            return AugmentedClips(found, *how)
         return found
 
     def content(self, i: int) -> None:
@@ -176,10 +186,16 @@ class AugmentedClips(Clips):
         def babble(n_times: int) -> np.ndarray:
             return self._babble(i, n_times, rng)
 
+        def recorded(n_times: int) -> np.ndarray:
+            assert self.noise is not None
+            return self.noise.draw(n_times, sr, rng)
+
         if everyday:
-            changed = degrade_at_random(y, sr, rng, babble)
+            noise = None if self.noise is None else recorded
+            changed = degrade_at_random(y, sr, rng, babble, noise)
         else:
-            changed = degrade_alone(y, sr, self.augmentation, rng, babble)
+            material = recorded if self.augmentation == "real" else babble
+            changed = degrade_alone(y, sr, self.augmentation, rng, material)
         return decoded._replace(y=np.asarray(changed, dtype=np.float32))
 
     def _babble(self, i: int, n_times: int, rng: Generator) -> np.ndarray:

@@ -37,6 +37,8 @@ def compare(
     out: shared.OutOption = None,
     n_jobs: shared.JobsOption = -1,
     on_error: shared.OnErrorOption = "stop",
+    augment: shared.AugmentOption = None,
+    noise: shared.NoiseOption = None,
     normalize_speakers: shared.NormalizeSpeakersOption = False,
     cache: shared.CacheOption = None,
     no_cache: shared.NoCacheOption = False,

@@ -8,12 +8,10 @@ from typing import Any
 import pandas as pd
 
 from sklearn_ser._files import to_json
-from sklearn_ser.audio.noise import Noise
 from sklearn_ser.exceptions import OptionError
 from sklearn_ser.metrics import compare_pairs
 from sklearn_ser.report.figures import SCORES, draw_comparison
 from sklearn_ser.report.verdict import headline
-from sklearn_ser.runs.background import training_noise
 from sklearn_ser.runs.options import Progress, RunOptions, data_name, mapping_of, read_data, silent
 from sklearn_ser.runs.run_folder import new_folder, writing
 from sklearn_ser.runs.store import FeatureStore
@@ -62,7 +60,6 @@ def compare_run(
     progress = on_progress or silent
     each = [replace(options, clf=clf) for clf in clfs]
     trainers = {one.clf: RecipeTrainer.from_options(one, _epochs_of(progress)) for one in each}
-    noise = training_noise(options)
     table = read_data(options)
     if options.normalize_speakers:
         check_speakers(table)
@@ -79,7 +76,7 @@ def compare_run(
                 progress("compare", n * len(clfs) + i, total, f"{clfs[i]}, {split} split")
 
             here = [replace(one, split=split) for one in each]
-            found, table = _compare_split(here, trainers, store, noise, show)
+            found, table = _compare_split(here, trainers, store, show)
             comparison["rows"] += found["rows"]
             comparison["tests"][split] = found["tests"]
             comparison["audit"][split] = found["audit"]
@@ -114,11 +111,11 @@ def _compare_split(
     each: Sequence[RunOptions],
     trainers: Mapping[str, RecipeTrainer],
     store: FeatureStore,
-    noise: Noise | None,
     show: Callable[[int], None],
 ) -> tuple[dict[str, Any], pd.DataFrame]:
     """Return rows, tests, audit and predictions of one split, and the clips that were tested."""
-    audit = audit_run(store, split_run(store.table, each[0], trainers[each[0].clf]), noise)
+    first = trainers[each[0].clf]
+    audit = audit_run(store, split_run(store.table, each[0], first), first.noise)
     outcomes = {}
     rows = []
     for i, options in enumerate(each):

@@ -7,7 +7,6 @@ from typing import Any
 from sklearn_ser.metrics import Metrics
 from sklearn_ser.model_selection.search import SearchOptions, SearchResult
 from sklearn_ser.report.figures import draw_search
-from sklearn_ser.runs.background import training_noise
 from sklearn_ser.runs.options import Progress, RunOptions, data_name, mapping_of, read_data, silent
 from sklearn_ser.runs.run_folder import forget_options, new_folder, write_options, writing
 from sklearn_ser.runs.store import FeatureStore
@@ -100,7 +99,6 @@ def _train(
 ) -> Metrics:
     """Take the one training path: table, features, folds, trainer, predictions, scores, folder."""
     started = time.perf_counter()
-    noise = training_noise(options)
     if options.stress:
         check_stress(options)
     table = read_data(options)
@@ -115,7 +113,7 @@ def _train(
             write_options(folder, options)
         store = FeatureStore(table, [trainer.pipeline], options, progress)
         folds = split_run(store.table, options, trainer)
-        audit = audit_run(store, folds, noise)
+        audit = audit_run(store, folds, trainer.noise)
         outcome = train_folds(trainer, store, folds, progress)
         fold, final = fit_all(trainer, store, outcome, options)
         metrics = score_run(outcome, store, options) | {
@@ -138,7 +136,7 @@ def _train(
                 best.cv_results.to_csv(folder / "cv_results.csv", index=False)
                 title = f"{name}, folds by {best.folds_by}"
                 draw_search(best.cv_results, folder / "search.png", title)
-        result = RunResult(store, fold, options, outcome, final.pipeline, metrics, noise)
+        result = RunResult(store, fold, options, outcome, final.pipeline, metrics, trainer.noise)
         forget_options(folder)
         with writing(out):
             written = write_run(folder, out, result, started)

@@ -9,6 +9,7 @@ import pandas as pd
 from sklearn.pipeline import Pipeline
 
 from sklearn_ser.audio.augmentation import AugmentedClips, count_copies
+from sklearn_ser.audio.noise import Noise
 from sklearn_ser.exceptions import CorpusError, OptionError
 from sklearn_ser.features._extraction import gather
 from sklearn_ser.model_selection import Subset
@@ -137,7 +138,11 @@ class FeatureStore:
 
 
 def augmented_features(
-    pipeline: Pipeline, train: Subset, names: Sequence[str], seed: int
+    pipeline: Pipeline,
+    train: Subset,
+    names: Sequence[str],
+    seed: int,
+    noise: Noise | None = None,
 ) -> np.ndarray:
     """Return the features of changed copies of each clip for each augmentation.
 
@@ -149,6 +154,8 @@ def augmented_features(
         Training clips, which have been read before: copies are made of nothing else.
     names : sequence of n_augmentations str
     seed : int
+    noise : Noise, default=None
+        Recordings that noise is taken from.
 
     Returns
     -------
@@ -161,7 +168,7 @@ def augmented_features(
     parts = []
     copies = [(name, copy) for name in names for copy in range(count_copies(name))]
     for name, copy in copies:
-        changed = AugmentedClips(clips, name, seed, copy, train.speaker)
+        changed = AugmentedClips(clips, name, seed, copy, train.speaker, noise)
         X, failures = gather(union.iter_batches(changed), len(clips))
         if failures:
             raise OptionError(f"`augment={name}`: {next(iter(failures.values()))}")

@@ -16,6 +16,7 @@ from sklearn.utils.class_weight import compute_sample_weight
 from threadpoolctl import threadpool_limits
 
 from sklearn_ser.audio.augmentation import EVERYDAY, parse_augment
+from sklearn_ser.audio.noise import Noise
 from sklearn_ser.classifiers import (
     TemperatureScaledClassifier,
     fit_arguments,
@@ -37,6 +38,7 @@ from sklearn_ser.pipelines import (
     set_pipeline_params,
     with_tail,
 )
+from sklearn_ser.runs.background import training_noise
 from sklearn_ser.runs.options import Progress, RunOptions, silent
 from sklearn_ser.runs.store import augmented_features
 
@@ -96,6 +98,8 @@ class RecipeTrainer:
         Folder for the states of networks in training, from which a fit of the same clips goes on.
     balance : bool
         Whether each emotion of each corpus counts alike, however many clips it has.
+    noise : Noise or None
+        Recordings that augmentation takes noise from.
     """
 
     pipeline: Pipeline
@@ -105,12 +109,14 @@ class RecipeTrainer:
     progress: Progress = silent
     checkpoints: Path | None = None
     balance: bool = False
+    noise: Noise | None = None
 
     @classmethod
     def from_options(cls, options: RunOptions, progress: Progress = silent) -> "RecipeTrainer":
         """Return the trainer that a run's options describe."""
         check_on_error(options.on_error)
         augment = tuple(parse_augment(options.augment))
+        noise = training_noise(options)
         pipeline = make_pipeline(
             options.clf,
             options.features,
@@ -127,7 +133,9 @@ class RecipeTrainer:
             pipeline.set_params(scale=SpeakerNormalizer(unknown="own"))
         pipeline.named_steps["features"].set_params(cache_dir=options.cache)
         balance = options.split == "corpus"
-        return cls(pipeline, augment, options.calibrate, options.seed, progress, balance=balance)
+        return cls(
+            pipeline, augment, options.calibrate, options.seed, progress, None, balance, noise
+        )
 
     @property
     def validates(self) -> bool:
@@ -184,7 +192,7 @@ class RecipeTrainer:
         if not self.augment:
             return X, y, speaker
         self.progress("features", 0, 1, "of changed copies")
-        copies = augmented_features(self.pipeline, train, self.augment, self.seed)
+        copies = augmented_features(self.pipeline, train, self.augment, self.seed, self.noise)
         self.progress("features", 1, 1, "of changed copies")
         n = 1 + len(copies) // len(train)
         speaker = None if speaker is None else np.tile(speaker, n)
@@ -201,7 +209,8 @@ class RecipeTrainer:
             if name.rpartition("__")[2] not in ("n_jobs", "cache_dir", "steps", "transformer_list")
             and not hasattr(value, "get_params")
         }
-        belongs_to = joblib.hash([train.path, validation.path, params, self.augment])
+        heard = self.noise and self.noise.checksums
+        belongs_to = joblib.hash([train.path, validation.path, params, self.augment, heard])
         return self.checkpoints / f"checkpoint-{belongs_to}.npz"
 
     def _show_epoch(self, row: dict) -> None:
@@ -245,6 +254,11 @@ class SearchTrainer:
         list_candidates(recipe.pipeline, how, options.seed)  # what is wrong is said before the work
         keep_in = None if options.cache is None else options.cache / "searches"
         return cls(recipe, how, options.split, options.n_jobs, keep_in)
+
+    @property
+    def noise(self) -> Noise | None:
+        """Recordings that augmentation takes noise from."""
+        return self.recipe.noise
 
     @property
     def pipeline(self) -> Pipeline:

@@ -217,6 +217,7 @@ def _describe_run(result: RunResult) -> dict[str, Any]:
         "refit": result.refit,
         "calibrated": options.calibrate,
         "augmented": parse_augment(options.augment),
+        "noise_recordings": 0 if result.noise is None else len(result.noise.paths),
     } | ({"search": metrics["search"]} if "search" in metrics else {})
 
 

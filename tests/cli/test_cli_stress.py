@@ -1,12 +1,15 @@
 """`--stress` and `--noise` on the command line: rows, tables, and what is refused."""
 
 import json
+import shutil
 
 import numpy as np
+import pandas as pd
 import pytest
 import soundfile
 
 from sklearn_ser.cli import _show
+from sklearn_ser.exceptions import LeakageWarning
 from sklearn_ser.report.verdict import describe_stress
 from tests.conftest import SR, run
 
@@ -55,6 +58,58 @@ def test_without_stress_scores_stay_and_with_it_too(little_corpus, tmp_path):
     assert "stress" not in plain
     for name in ("uar", "uar_interval", "confusion_matrix", "importance"):
         assert plain[name] == more[name]
+
+
+@pytest.mark.parametrize("augment", ["real", "everyday"])
+def test_training_takes_noise_from_the_folder(augment, little_corpus, noise, tmp_path):
+    how = ("--data", little_corpus, "--augment", augment, "--noise", noise, "--json")
+    first = json.loads(run(*FIT, *how, "--out", tmp_path / "a")[0])
+    again = json.loads(run(*FIT, *how, "--out", tmp_path / "b", "--n-jobs", 2)[0])
+    probabilities = [pd.read_csv(tmp_path / name / "predictions.csv") for name in "ab"]
+    pd.testing.assert_frame_equal(*probabilities)
+    assert first["audit"]["noise"] == again["audit"]["noise"]
+    assert first["audit"]["noise"] == {"n": 4, "n_clips": 0, "n_test": 0, "paths": []}
+    assert json.loads((tmp_path / "a" / "card.json").read_text())["noise_recordings"] == 4
+    for file in noise.iterdir():  # other noise, other copies
+        soundfile.write(file, np.sin(np.arange(4000) * (2 + int(file.stem))) / 10, SR)
+    run(*FIT, *how, "--out", tmp_path / "c")
+    other = pd.read_csv(tmp_path / "c" / "predictions.csv")
+    assert not other.equals(probabilities[0])
+
+
+def test_a_test_hears_noise_that_training_has_not(little_corpus, noise, tmp_path):
+    out = tmp_path / "r"
+    how = ("--data", little_corpus, "--stress", "--noise", noise, "--json")
+    fitted = json.loads(run(*FIT, *how, "--augment", "everyday", "--out", out)[0])
+    assert fitted["audit"]["noise"]["n"] == 3
+    assert fitted["stress"]["noise"] == {"n": 1, "seen_in_training": False}
+    assert json.loads(run("evaluate", out, *how)[0])["stress"] == fitted["stress"]
+    for i in range(1, 4):
+        (noise / f"{i}.wav").unlink()
+    alone = json.loads(run(*FIT, *how, "--augment", "real", "--out", tmp_path / "s")[0])
+    assert alone["audit"]["noise"]["n"] == 1
+    assert alone["stress"]["noise"] is None
+
+
+def test_speech_of_the_test_set_in_the_noise_is_a_leak(little_corpus, noise, tmp_path):
+    predictions = ("--data", little_corpus, "--out", tmp_path / "a")
+    run(*FIT, *predictions)
+    tested = pd.read_csv(tmp_path / "a" / "predictions.csv")["path"]
+    shutil.copy(tested[0], noise / "voice.wav")
+    how = ("--data", little_corpus, "--augment", "everyday", "--noise", noise)
+    with pytest.warns(LeakageWarning, match="1 of 5 test clips are in the folder of noise"):
+        metrics = json.loads(run(*FIT, *how, "--out", tmp_path / "b", "--json")[0])
+    assert metrics["audit"]["clean"] is False
+    assert metrics["audit"]["noise"]["n_test"] == 1
+    assert metrics["audit"]["noise"]["paths"] == [tested[0]]
+    assert "scores flatter. Remove" in metrics["audit"]["sentences"][0]
+
+
+def test_compare_trains_with_noise_too(little_corpus, noise, tmp_path):
+    words = ("compare", "--clf", "logreg", "--data", little_corpus, "--split", "random")
+    words += ("--features", "mfcc", "--augment", "real", "--noise", noise, "--json")
+    found = json.loads(run(*words, "--out", tmp_path / "c")[0])
+    assert found["audit"]["random"]["noise"]["n"] == 4
 
 
 ROW = {
