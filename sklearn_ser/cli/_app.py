@@ -19,6 +19,7 @@ import typer
 
 import sklearn_ser
 from sklearn_ser._files import printable, to_json
+from sklearn_ser.cli._help import PanelCommand
 from sklearn_ser.exceptions import SerError
 
 app = typer.Typer(
@@ -77,7 +78,8 @@ def terminal_width(stream: TextIO) -> int | None:
 
 def wrap(text: str, width: int) -> str:
     """Break a line between words, never within one: it may be a number, an option or a path."""
-    label = re.match(r" *(?:\w+ {2,})?", text)  # as before the entries of a card
+    # As before the entries of a card, and the findings of an audit.
+    label = re.match(r" *(?:\w+ {2,}|[✓+!] )?", text)
     indent = " " * len(label[0] if label else "")
     lines = textwrap.wrap(
         text, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
@@ -141,6 +143,9 @@ def print_json(document: Any) -> None:
     typer.echo(to_json(document))
 
 
+PIPE_WIDTH = 240
+
+
 def terminal(*, err: bool = False) -> Any:
     """Return a rich console that takes text as it is: no markup, no control characters."""
     from rich.console import Console
@@ -151,7 +156,10 @@ def terminal(*, err: bool = False) -> Any:
             for text, style, control in super().render(renderable, options):
                 yield Segment(text if control else printable(text, lines=True), style, control)
 
-    return Terminal(stderr=err, markup=False, emoji=False, highlight=False)
+    # In a pipe nothing need be broken: a table is as wide as its numbers.
+    stream = sys.stderr if err else sys.stdout
+    width = None if stream.isatty() or "COLUMNS" in os.environ else PIPE_WIDTH
+    return Terminal(stderr=err, markup=False, emoji=False, highlight=False, width=width)
 
 
 def command(application: typer.Typer = app, name: str | None = None, **settings) -> Callable:
@@ -201,7 +209,8 @@ def command(application: typer.Typer = app, name: str | None = None, **settings)
         wrapper.__annotations__ = {**function.__annotations__, **more}
         # The list of commands cuts a summary unless it is given as one.
         summary = (inspect.getdoc(function) or "").partition("\n\n")[0].replace("\n", " ")
-        return application.command(name, short_help=summary, **settings)(wrapper)
+        in_panels = application.command(name, cls=PanelCommand, short_help=summary, **settings)
+        return in_panels(wrapper)
 
     return register
 

@@ -7,6 +7,7 @@ import typer
 from sklearn_ser._files import printable
 from sklearn_ser.cli import _options as shared
 from sklearn_ser.cli._app import JsonOption, command, notice, print_json, say, terminal
+from sklearn_ser.cli._ending import print_audit, print_path, print_verdict
 
 
 @command(name="compare")
@@ -75,11 +76,10 @@ def _names(text: str) -> list[str]:
 
 def _print(comparison: dict[str, Any]) -> None:
     from sklearn_ser.model_selection import TRANSDUCTIVE
-    from sklearn_ser.report.verdict import order_splits
+    from sklearn_ser.report.verdict import describe_audit, order_splits
 
     rows = comparison["rows"]
     splits = order_splits([row["split"] for row in rows])
-    say(f"{comparison['headline']}\n")
     terminal().print(_tabulate(rows, splits))
     say(
         f"Behind each score is its 95 % interval. Guessing among {len(comparison['emotions'])} "
@@ -102,9 +102,12 @@ def _print(comparison: dict[str, Any]) -> None:
         sentences = [pair["sentence"] for pair in tests]
         if tests and tests[0]["resampled"] == "clips":
             sentences.append("This holds for these speakers; for others the tests say nothing.")
-        for sentence in sentences + comparison["audit"][split]["sentences"]:
+        for sentence in sentences:
             say(f"  {sentence}")
-    say(f"\nTable, figure and predictions: {comparison['run']}")
+        print_audit(describe_audit(comparison["audit"][split]))
+    say("")
+    print_verdict(comparison["headline"])
+    print_path("Table, figure and predictions", comparison["run"])
 
 
 def _tabulate(rows: list[dict[str, Any]], splits: list[str]) -> Any:

@@ -6,6 +6,7 @@ import typer
 
 from sklearn_ser.cli import _options as shared
 from sklearn_ser.cli._app import JsonOption, command, notice, print_json, say
+from sklearn_ser.cli._ending import print_verdict
 
 
 @command(name="evaluate")
@@ -34,6 +35,7 @@ def evaluate(
     emotion in training have it here too, if --map says nothing else.
     """
     from sklearn_ser.cli._show import print_groups, print_scores, print_stress, progress_bars
+    from sklearn_ser.metrics import chance_level
     from sklearn_ser.report.verdict import describe_guessing
     from sklearn_ser.runs import RunOptions, evaluate_run
 
@@ -63,6 +65,9 @@ def evaluate(
         "cross-corpus": "a cross-corpus score",
         "seen in training": f"{metrics['n_seen']} of them seen in training",
     }[metrics["split"]]
-    say(f"{metrics['n_test']} clips of {data}, {kind}. {metrics['seconds']:.1f} s.")
-    if guessing := describe_guessing(metrics):
-        say(guessing)
+    say(f"{metrics['seconds']:.1f} s.")
+    scores = (
+        f"{metrics['accuracy']:.1%} of {metrics['n_test']} clips of {data} are recognised, UAR "
+        f"{metrics['uar']:.3f} where guessing gets {chance_level(metrics):.3f}, {kind}."
+    )
+    print_verdict(" ".join(filter(None, [describe_guessing(metrics), scores])))

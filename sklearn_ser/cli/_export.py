@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from sklearn_ser.cli._app import JsonOption, command, print_json, say
+from sklearn_ser.cli._ending import print_path
 from sklearn_ser.cli._options import ModelArgument, TrustOption
 
 
@@ -49,4 +50,5 @@ def export(
     if json:
         print_json({"file": str(written), "bytes": written.stat().st_size})
         return
-    say(f"{written} ({written.stat().st_size / 1000:.0f} kB) and its card")
+    say(f"{written.stat().st_size / 1000:.0f} kB, with a card beside it.")
+    print_path("Model", written)

@@ -7,6 +7,7 @@ import typer
 
 from sklearn_ser.cli import _options as shared
 from sklearn_ser.cli._app import JsonOption, command, notice, print_json, say
+from sklearn_ser.cli._ending import print_path
 
 
 @command(name="features")
@@ -69,4 +70,5 @@ def features(
         return
     for message in summary["skipped"]:
         notice(message)
-    say(f"{summary['n_clips']} clips, {summary['n_features']} features: {summary['file']}")
+    say(f"{summary['n_clips']} clips, {summary['n_features']} features.")
+    print_path("Table", summary["file"])

@@ -53,6 +53,7 @@ def fit(
         ),
     ] = None,
     json: JsonOption = False,
+    open_page: shared.OpenOption = False,
 ) -> None:
     """Fit a classifier, score it on clips it has not seen, and save it as a run.
 
@@ -64,7 +65,7 @@ def fit(
     clip. Leave one speaker out: --split speaker --folds all.
     """
     given = locals()
-    from sklearn_ser.cli._show import print_scores, progress_bars
+    from sklearn_ser.cli._show import progress_bars
 
     if resume is not None:
         shared.refuse_options_beside(context, "resume", ("n_jobs", "scheduler", "json", "debug"))
@@ -79,13 +80,14 @@ def fit(
 
     with work_on(scheduler), progress_bars() as progress:
         metrics = fit_run(options, progress, resume=resume is not None)
-    finish(metrics, json, print_scores)
+    finish(metrics, json, open_page=open_page)
 
 
-def finish(metrics: Mapping[str, Any], json: bool, print_scores) -> None:
-    """Print the result of a run."""
-    from sklearn_ser.cli._show import print_stress
-    from sklearn_ser.report.verdict import describe_run
+def finish(metrics: Mapping[str, Any], json: bool, *, open_page: bool) -> None:
+    """Print the result of a run: the verdict, the audit and the path of the report come last."""
+    from sklearn_ser.cli._ending import print_audit, print_path, print_verdict
+    from sklearn_ser.cli._show import print_scores, print_stress
+    from sklearn_ser.report.verdict import describe_audit, describe_run, verdict
 
     if json:
         print_json(metrics)
@@ -97,3 +99,6 @@ def finish(metrics: Mapping[str, Any], json: bool, print_scores) -> None:
         print_stress(metrics["stress"], metrics)
     for sentence in describe_run(metrics):
         say(sentence)
+    print_verdict(verdict(metrics))
+    print_audit(describe_audit(metrics["audit"]))
+    print_path("Report", Path(metrics["run"]) / "report.html", open_page=open_page)

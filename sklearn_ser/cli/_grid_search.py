@@ -62,6 +62,7 @@ def grid_search(
     no_cache: shared.NoCacheOption = False,
     scheduler: shared.SchedulerOption = None,
     json: JsonOption = False,
+    open_page: shared.OpenOption = False,
 ) -> None:
     """Search for the best parameters, fit with them, and save the result as a run.
 
@@ -72,7 +73,7 @@ def grid_search(
     """
     given = locals()
     grid = shared.parse_grid(param)
-    from sklearn_ser.cli._show import print_scores, progress_bars
+    from sklearn_ser.cli._show import progress_bars
     from sklearn_ser.runs import SearchOptions, search_run
     from sklearn_ser.runs.cluster import work_on
 
@@ -82,7 +83,7 @@ def grid_search(
         metrics = search_run(options, how, progress)
     if not json:
         _print_search(metrics["search"])
-    finish(metrics, json, print_scores)
+    finish(metrics, json, open_page=open_page)
 
 
 def _print_search(found: dict) -> None:

@@ -166,6 +166,9 @@ RefitOption = Annotated[
     bool,
     typer.Option("--refit", help="After scoring, fit again on all clips, and save that."),
 ]
+OpenOption = Annotated[
+    bool, typer.Option("--open", help="Show the report in the browser when all is done.")
+]
 AugmentOption = Annotated[
     str | None,
     typer.Option(

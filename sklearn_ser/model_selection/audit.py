@@ -58,6 +58,7 @@ def audit_split(
           them that are clips of the corpus), n_test (clips of a test set), and paths of these
         - clean: whether no test clip has a twin or is used as noise
         - sentences: what all that means, a list of str
+    - warnings: those of them that take from the scores, or ask for something to be done
 
     Raises
     ------
@@ -102,11 +103,14 @@ def audit_split(
     if noise is not None:
         found = _find_noise(table, sides, checksums, noise)
         findings |= {"noise": found, "clean": findings["clean"] and not found["n_test"]}
-    findings["sentences"] = _describe(findings, int(sum(len(test) for _, test in sides)))
+    described = _describe(findings, int(sum(len(test) for _, test in sides)))
+    findings["sentences"] = [sentence for _, sentence in described]
+    findings["warnings"] = [sentence for good, sentence in described if not good]
     return findings
 
 
 Sides = list[tuple[np.ndarray, np.ndarray]]
+Described = list[tuple[bool, str]]  # whether it is good, and a sentence
 
 
 def _find_twins(table: pd.DataFrame, sides: Sides, keys: np.ndarray) -> dict[str, Any]:
@@ -166,7 +170,7 @@ def _find_noise(
     }
 
 
-def _describe(findings: dict[str, Any], n_test: int) -> list[str]:
+def _describe(findings: dict[str, Any], n_test: int) -> Described:
     return [
         *_describe_noise(findings, n_test),
         *_describe_twins(findings, n_test),
@@ -175,64 +179,69 @@ def _describe(findings: dict[str, Any], n_test: int) -> list[str]:
     ]
 
 
-def _describe_twins(findings: dict[str, Any], n_test: int) -> list[str]:
+def _describe_twins(findings: dict[str, Any], n_test: int) -> Described:
     audio, same_bytes = findings["audio"], findings["bytes"]
     if not audio["n_groups"]:
-        return [f"No two of the {findings['n_clips']} clips hold the same audio."]
-    sentences = []
+        return [(True, f"No two of the {findings['n_clips']} clips hold the same audio.")]
     pair = " = ".join(Path(path).name for path in audio["groups"][0][:3])
     if audio["n_test"]:
-        sentences.append(
+        sentence = (
             f"{audio['n_test']} of {n_test} test clips hold the same audio as a clip of the "
             f"training set ({same_bytes['n_test']} of them the same bytes), such as {pair}: the "
             "scores flatter. Remove the copies."
         )
     else:
-        sentences.append(
+        sentence = (
             f"{audio['n_clips']} clips hold the audio of another, such as {pair}, but no test clip "
             "that of a training clip: they count more than once, and leak nothing."
         )
+    described = [(not audio["n_test"], sentence)]
     if audio["n_contradictions"]:
-        sentences.append(
+        sentence = (
             f"{audio['n_contradictions']} groups of clips of the same audio are labelled with "
             "different emotions: listen to them, and correct the labels."
         )
-    return sentences
+        described.append((False, sentence))
+    return described
 
 
-def _describe_noise(findings: dict[str, Any], n_test: int) -> list[str]:
+def _describe_noise(findings: dict[str, Any], n_test: int) -> Described:
     found = findings.get("noise")
     if not found or not found["n_clips"]:
         return []
     if not found["n_test"]:
-        return [
+        sentence = (
             f"{found['n_clips']} recordings of noise are speech of the training set: remove them "
             "from the folder of noise."
-        ]
+        )
+        return [(False, sentence)]
     names = _list_names([Path(path).name for path in found["paths"]])
-    return [
+    sentence = (
         f"{found['n_test']} of {n_test} test clips are in the folder of noise that training uses "
         f"({names}): the training set holds speech of the test set, so the scores flatter. Remove "
         "them from the folder."
-    ]
+    )
+    return [(False, sentence)]
 
 
-def _describe_shared(findings: dict[str, Any], column: str) -> list[str]:
+def _describe_shared(findings: dict[str, Any], column: str) -> Described:
     found = findings[column]
     if found is None:
-        return [
+        sentence = (
             f"The corpus does not name its {column}s, so those of the test set may be in the "
             "training set too."
-        ]
+        )
+        return [(False, sentence)]
     if not found["n_shared"]:
-        return [f"No {column} is on both sides: the scores are for unseen {column}s."]
+        return [(True, f"No {column} is on both sides: the scores are for unseen {column}s.")]
     meant = f"so the scores say little about unseen {column}s"
     if column == "text" and findings["speaker"] is not None and not findings["speaker"]["n_shared"]:
         meant = "though from other speakers"
-    return [
+    sentence = (
         f"{found['n_shared']} of {found['n_test']} {column}s of the test set "
         f"({_list_names(found['shared'])}) are in the training set too, {meant}."
-    ]
+    )
+    return [(False, sentence)]
 
 
 def _list_names(names: Sequence[str]) -> str:

@@ -1,7 +1,6 @@
 """What scores mean, in sentences: for the end of a command, and the top of a report."""
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from sklearn_ser.metrics import (
@@ -15,6 +14,7 @@ from sklearn_ser.metrics.schema import Stress
 from sklearn_ser.model_selection.splits import SPLITS, TRANSDUCTIVE
 
 __all__ = [
+    "describe_audit",
     "describe_calibration",
     "describe_corpora",
     "describe_guessing",
@@ -85,7 +85,7 @@ def describe_guessing(metrics: Metrics | Mapping[str, Any]) -> str | None:
 
 
 def describe_run(metrics: Metrics | Mapping[str, Any]) -> list[str]:
-    """Return the sentences at the end of a fit: sets, audit, calibration, verdict, report.
+    """Return the sentences before the verdict of a fit: sets, calibration, duration, corpora.
 
     Parameters
     ----------
@@ -105,12 +105,9 @@ def describe_run(metrics: Metrics | Mapping[str, Any]) -> list[str]:
         f"{metrics['split']} split: {sizes}",
         *([TRANSDUCTIVE] if metrics["transductive"] else []),
         *([describe_map(metrics["map"])] if "map" in metrics else []),
-        *metrics["audit"]["sentences"],
         *([calibrated] if (calibrated := describe_calibration(metrics["calibration"])) else []),
         f"{metrics['seconds']:.1f} s. Run: {metrics['run']}",
         *([by_corpus] if (by_corpus := describe_corpora(metrics)) else []),
-        verdict(metrics),
-        f"Report: {Path(metrics['run']) / 'report.html'}",
     ]
 
 
@@ -170,6 +167,28 @@ def one_prediction(stress: Stress | Mapping[str, Any]) -> dict[str, str]:
 
 
 ONE_ANSWER = 0.9  # of the predictions
+
+
+def describe_audit(audit: Mapping[str, Any] | None) -> list[tuple[bool, str]]:
+    """Return what the audit of a split found: whether it is good, and a sentence.
+
+    Parameters
+    ----------
+    audit : mapping or None
+        As in metrics.json.
+
+    Examples
+    --------
+    >>> from sklearn_ser.report.verdict import describe_audit
+    >>> describe_audit({"sentences": ["No copies.", "One text."], "warnings": ["One text."]})
+    [(True, 'No copies.'), (False, 'One text.')]
+    """
+    audit = audit or {}
+    sentences = audit.get("sentences", [])
+    warnings = audit.get("warnings")
+    if warnings is None:  # a run of an earlier version
+        warnings = [sentence for sentence in sentences if not sentence.startswith("No ")]
+    return [(sentence not in warnings, sentence) for sentence in sentences]
 
 
 def describe_corpora(metrics: Metrics | Mapping[str, Any]) -> str | None:
