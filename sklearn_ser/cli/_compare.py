@@ -78,7 +78,7 @@ def _print(comparison: dict[str, Any]) -> None:
     from sklearn_ser.model_selection import TRANSDUCTIVE
     from sklearn_ser.report.verdict import describe_audit, order_splits
 
-    rows = comparison["rows"]
+    rows = [row for row in comparison["rows"] if row.get("test") is None]
     splits = order_splits([row["split"] for row in rows])
     terminal().print(_tabulate(rows, splits))
     say(
@@ -104,10 +104,36 @@ def _print(comparison: dict[str, Any]) -> None:
             sentences.append("This holds for these speakers; for others the tests say nothing.")
         for sentence in sentences:
             say(f"  {sentence}")
+    if "matrix" in comparison:
+        _print_corpora(comparison)
         print_audit(describe_audit(comparison["audit"][split]))
     say("")
     print_verdict(comparison["headline"])
     print_path("Table, figure and predictions", comparison["run"])
+
+
+def _print_corpora(comparison: dict[str, Any]) -> None:
+    """Print for each classifier how each corpus is recognised by each other, and by all others."""
+    from sklearn_ser.cli._show import numbers_table
+
+    left_out = {
+        (row["clf"], row["test"]): row["uar"] for row in comparison["rows"] if row.get("test")
+    }
+    crossed = {(row["clf"], row["train"], row["test"]): row["uar"] for row in comparison["matrix"]}
+    corpora = list(dict.fromkeys(row["train"] for row in comparison["matrix"]))
+    means = {
+        row["clf"]: row["uar_mean_over_corpora"]
+        for row in comparison["rows"]
+        if "uar_mean_over_corpora" in row
+    }
+    for clf, mean in means.items():
+        table = numbers_table(f"{clf} fitted on", [printable(name) for name in corpora])
+        for name in corpora:
+            uars = [crossed.get((clf, name, other)) for other in corpora]
+            table.add_row(printable(name), *("-" if u is None else f"{u:.3f}" for u in uars))
+        table.add_row("all others", *(f"{left_out[clf, other]:.3f}" for other in corpora))
+        say(f"\n{clf}: UAR on each corpus, fitted on one other or on all (mean {mean:.3f}).")
+        terminal().print(table)
 
 
 def _tabulate(rows: list[dict[str, Any]], splits: list[str]) -> Any:

@@ -12,6 +12,7 @@ from sklearn_ser.exceptions import OptionError
 from sklearn_ser.metrics import compare_pairs
 from sklearn_ser.report.figures import SCORES, draw_comparison
 from sklearn_ser.report.verdict import headline
+from sklearn_ser.runs.corpus_matrix import cross_corpora
 from sklearn_ser.runs.options import Progress, RunOptions, data_name, mapping_of, read_data, silent
 from sklearn_ser.runs.run_folder import new_folder, writing
 from sklearn_ser.runs.store import FeatureStore
@@ -46,7 +47,9 @@ def compare_run(
     -------
     comparison : dict
         What is in comparison.json: rows (a dict for each classifier and split), tests (by split,
-        what `compare_pairs` returns), audit (by split), headline, and the run's folder.
+        what `compare_pairs` returns), audit (by split), headline, and the run's folder. Of a corpus
+        split the rows go on with one for each classifier and corpus left out, which `test` names;
+        and matrix has what `cross_corpora` returns.
 
     Raises
     ------
@@ -69,7 +72,9 @@ def compare_run(
         store = FeatureStore(table, [one.pipeline for one in trainers.values()], options, progress)
         comparison: dict[str, Any] = {"rows": [], "tests": {}, "audit": {}}
         predictions = []
-        total = len(splits) * len(clfs)
+        n_crossed = store.table["corpus"].nunique() * ("corpus" in splits)
+        total = (len(splits) + n_crossed) * len(clfs)
+        left_out = []
         for n, split in enumerate(splits):
 
             def show(i: int, n: int = n, split: str = split) -> None:
@@ -78,9 +83,18 @@ def compare_run(
             here = [replace(one, split=split) for one in each]
             found, table = _compare_split(here, trainers, store, show)
             comparison["rows"] += found["rows"]
+            left_out += found["left_out"]
             comparison["tests"][split] = found["tests"]
             comparison["audit"][split] = found["audit"]
             predictions.append(table.assign(split=split, **found["predicted"]))
+        if n_crossed:
+            done = len(splits) * len(clfs)
+            comparison["matrix"] = cross_corpora(
+                options,
+                trainers,
+                store,
+                lambda what, i, _: progress("compare", done + i, total, what),
+            )
         progress("compare", total, total, "")
         comparison |= {
             "headline": headline(comparison["rows"], comparison["tests"]),
@@ -93,6 +107,7 @@ def compare_run(
             "run": str(out),
         }
         with writing(out):
+            comparison["rows"] += left_out
             _write(folder, comparison, predictions)
         return comparison
 
@@ -117,19 +132,33 @@ def _compare_split(
     first = trainers[each[0].clf]
     audit = audit_run(store, split_run(store.table, each[0], first), first.noise)
     outcomes = {}
-    rows = []
+    rows, left_out = [], []
     for i, options in enumerate(each):
         show(i)
         trainer = replace(trainers[options.clf], balance=options.split == "corpus")
         outcome = train_folds(trainer, store, split_run(store.table, options, trainer), silent)
         outcomes[options.clf] = outcome
-        rows.append(_describe_row(options, outcome, score_run(outcome, store, options)))
+        metrics = score_run(outcome, store, options)
+        rows.append(_describe_row(options, outcome, metrics))
+        if options.split == "corpus":
+            rows[-1]["test"] = None  # all of them
+            left_out += [
+                {"clf": options.clf, "split": "corpus", "test": fold["test_corpora"][0]}
+                | {name: fold[name] for name in (*SCORES, "n_train", "n_validation", "n_test")}
+                for fold in metrics["folds"]
+            ]
     tested = outcome.predictions.rows
     predicted = {clf: one.predictions.predicted for clf, one in outcomes.items()}
     truth = store.emotions[tested]
     speakers = None if store.speakers is None else store.speakers[tested]
     tests = compare_pairs(truth, predicted, speakers, seed=each[0].seed)
-    found = {"rows": rows, "tests": tests, "audit": audit, "predicted": predicted}
+    found = {
+        "rows": rows,
+        "left_out": left_out,
+        "tests": tests,
+        "audit": audit,
+        "predicted": predicted,
+    }
     paths = store.table["path"].iloc[tested].reset_index(drop=True)
     return found, pd.DataFrame({"path": paths, "truth": truth})
 
@@ -157,16 +186,19 @@ def _describe_row(
 
 def _write(folder: Path, comparison: dict[str, Any], predictions: list[pd.DataFrame]) -> None:
     (folder / "comparison.json").write_text(to_json(comparison), encoding="utf-8")
+    summary = [row for row in comparison["rows"] if row.get("test") is None]
     rows = []
-    for row in comparison["rows"]:
+    for row in summary:
         flat = dict(row, features=",".join(row["features"]))
         flat["resampled"] = flat.pop("interval")["resampled"]
         flat |= {f"{name}_chance": level for name, level in flat.pop("chance").items()}
         for name in SCORES:
             flat[f"{name}_low"], flat[f"{name}_high"] = flat.pop(f"{name}_interval")
         rows.append(flat)
+    if "matrix" in comparison:
+        pd.DataFrame(comparison["matrix"]).to_csv(folder / "matrix.csv", index=False)
     table = pd.DataFrame(rows)
     table.to_csv(folder / "comparison.csv", index=False)
     write_predictions(pd.concat(predictions, ignore_index=True), folder)
     title = f"{comparison['data']}: {comparison['n_clips']} clips"
-    draw_comparison(comparison["rows"], folder / "comparison.png", title)
+    draw_comparison(summary, folder / "comparison.png", title)
