@@ -191,8 +191,8 @@ StressOption = Annotated[
 NoiseOption = Annotated[
     Path | None,
     typer.Option(
-        help="Folder of recorded noise: for --augment everyday or real, and for --stress, which "
-        "takes recordings that training has not heard.",
+        help="Folder of recorded noise: for changed copies (everyday, real), and for degraded test "
+        "clips, which get recordings that training has not heard.",
         metavar="DIR",
         show_default=False,
     ),

@@ -11,7 +11,7 @@ from sklearn_ser.corpora.listing import describe_unread, list_folder
 from sklearn_ser.exceptions import AudioError, CorpusError, CorpusWarning, OptionError
 from sklearn_ser.runs.options import RunOptions
 
-__all__ = ["find_noise", "stress_noise", "training_noise", "uses_noise"]
+__all__ = ["find_noise", "stress_noise", "training_noise"]
 
 
 def find_noise(folder: Path, on_error: str) -> Noise:
@@ -41,34 +41,43 @@ def find_noise(folder: Path, on_error: str) -> Noise:
     return noise
 
 
-def uses_noise(options: RunOptions) -> bool:
-    """Say whether an augmentation of these options takes noise from recordings."""
-    names = parse_augment(options.augment)
-    return any(name == EVERYDAY or DEGRADATIONS[name].needs == "noise" for name in names)
+def training_noise(
+    folder: Path | None, augment: Collection[str], *, stress: bool = False, on_error: str = "stop"
+) -> Noise | None:
+    """Return the recorded noise that training may use.
 
-
-def training_noise(options: RunOptions) -> Noise | None:
-    """Return the recorded noise that training may use: with `stress`, two thirds of the folder.
+    Parameters
+    ----------
+    folder : Path or None
+    augment : collection of str
+        Names of augmentations.
+    stress : bool, default=False
+        Whether degraded clips are scored: one recording of three is kept for them then.
+    on_error : {"stop", "skip"}, default="stop"
 
     Raises
     ------
     OptionError
         If it is missing, or nothing uses it.
     """
-    used = uses_noise(options)
-    if options.noise is None:
-        if "real" in parse_augment(options.augment):
+    if folder is None:
+        if "real" in augment:
             raise OptionError("`augment=real` takes noise from recordings: add `noise=FOLDER`.")
         return None
-    if not used and not options.stress:
+    if uses_noise(augment):
+        noise = find_noise(folder, on_error)
+        return noise.share()[0] if stress else noise
+    if not stress:
         raise OptionError(
-            f"`noise={options.noise}` is used by nothing: add `augment=everyday`, `augment=real` "
-            "or `stress`."
+            f"`noise={folder}` is used by nothing: add `augment=everyday`, `augment=real` or "
+            "`stress`."
         )
-    if not used:
-        return None
-    noise = find_noise(options.noise, options.on_error)
-    return noise.share()[0] if options.stress else noise
+    return None
+
+
+def uses_noise(augment: Collection[str]) -> bool:
+    """Say whether one of the augmentations takes noise from recordings."""
+    return any(name == EVERYDAY or DEGRADATIONS[name].needs == "noise" for name in augment)
 
 
 def stress_noise(options: RunOptions, seen: Collection[str] = ()) -> Noise | None:
@@ -83,7 +92,7 @@ def stress_noise(options: RunOptions, seen: Collection[str] = ()) -> Noise | Non
     if options.noise is None or not options.stress:
         return None
     noise = find_noise(options.noise, options.on_error)
-    if uses_noise(options):
+    if uses_noise(parse_augment(options.augment)):
         noise = noise.share()[1]
     noise = noise.without(seen)
     return noise if noise.paths else None

@@ -116,7 +116,9 @@ class RecipeTrainer:
         """Return the trainer that a run's options describe."""
         check_on_error(options.on_error)
         augment = tuple(parse_augment(options.augment))
-        noise = training_noise(options)
+        noise = training_noise(
+            options.noise, augment, stress=options.stress, on_error=options.on_error
+        )
         pipeline = make_pipeline(
             options.clf,
             options.features,
