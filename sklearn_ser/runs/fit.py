@@ -98,7 +98,7 @@ def _train(
     resume: bool = False,
 ) -> Metrics:
     """Take the one training path: table, features, folds, trainer, predictions, scores, folder."""
-    started = time.perf_counter()
+    started, noise = time.perf_counter(), trainer.noise
     if options.stress:
         check_stress(options)
     table = read_data(options)
@@ -113,7 +113,7 @@ def _train(
             write_options(folder, options)
         store = FeatureStore(table, [trainer.pipeline], options, progress)
         folds = split_run(store.table, options, trainer)
-        audit = audit_run(store, folds, trainer.noise)
+        audit = audit_run(store, folds, noise)
         outcome = train_folds(trainer, store, folds, progress)
         fold, final = fit_all(trainer, store, outcome, options)
         metrics = score_run(outcome, store, options) | {
@@ -136,7 +136,7 @@ def _train(
                 best.cv_results.to_csv(folder / "cv_results.csv", index=False)
                 title = f"{name}, folds by {best.folds_by}"
                 draw_search(best.cv_results, folder / "search.png", title)
-        result = RunResult(store, fold, options, outcome, final.pipeline, metrics, trainer.noise)
+        result = RunResult(store, fold, options, outcome, final.pipeline, metrics, noise)
         forget_options(folder)
         with writing(out):
             written = write_run(folder, out, result, started)
