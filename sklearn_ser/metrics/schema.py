@@ -106,7 +106,7 @@ class Stress(TypedDict):
     interval: Interval
     conditions: list[StressRow]
     seen_in_training: NotRequired[bool]
-    noise: NotRequired[dict[str, Any] | None]  # n recordings of real noise; seen_in_training
+    noise: NotRequired[dict[str, int] | None]  # n recordings, n_clips of them of the corpus
 
 
 class Metrics(Scores):

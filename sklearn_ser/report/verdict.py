@@ -139,9 +139,16 @@ def describe_stress(stress: Stress | Mapping[str, Any]) -> list[str]:
         sentences[0] += f" Guessing gets a UAR of {stress['chance']['uar']:.3f}."
     for emotion, names in one_prediction(stress).items():
         sentences.append(f"It gives one answer ({emotion}) to nearly everything in: {names}.")
-    if noise := stress.get("noise"):
-        heard = "which training has heard, too" if noise.get("seen_in_training") else "new to it"
-        sentences.append(f"Real noise: {noise['n']} recordings, {heard}.")
+    noise = stress.get("noise")
+    if noise and noise["n"]:
+        sentences.append(f"Real noise: {noise['n']} recordings that training has not heard.")
+        if noise["n_clips"]:
+            sentences.append(
+                f"{noise['n_clips']} of them are clips of the corpus: remove them from the folder "
+                "of noise."
+            )
+    elif noise:
+        sentences.append("Real noise was not tested: training has heard all recordings.")
     elif "noise" in stress:
         sentences.append("Real noise was not tested: `noise=DIR` names a folder of recordings.")
     return sentences

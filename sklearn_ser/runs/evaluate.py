@@ -29,7 +29,7 @@ from sklearn_ser.report.verdict import describe_map
 from sklearn_ser.runs.background import stress_noise
 from sklearn_ser.runs.options import Progress, RunOptions, silent
 from sklearn_ser.runs.store import FeatureStore
-from sklearn_ser.runs.stress import SINGLE_CLIPS
+from sklearn_ser.runs.stress import SINGLE_CLIPS, count_noise
 from sklearn_ser.runs.trainers import check_speakers, scale
 from sklearn_ser.runs.write import SEEN_CLIPS
 
@@ -95,7 +95,7 @@ def evaluate_run(
     metrics: Any = score(clips.y, predicted) | {
         **bootstrap_scores(clips.y, predicted, clips.speaker),
         **describe_predictions(clips.table, predicted, probabilities, pipeline.classes_),
-        "stress": _stress(pipeline, clips, seen, noise, progress) if options.stress else None,
+        "stress": None,
         **relation,
         "left_out": left_out,
         **({"map": mapping} if mapping else {}),
@@ -109,6 +109,9 @@ def evaluate_run(
         "seconds": time.perf_counter() - started,
         "run": str(model),
     }
+    if options.stress:
+        stress = _stress(pipeline, clips, seen, noise, progress)
+        metrics["stress"] = {**stress, "noise": count_noise(options, noise, store.checksums)}
     return metrics, notes
 
 
@@ -214,7 +217,6 @@ def _stress(
         on_batch=lambda done, total: progress("stress", done, total, f"{n_conditions} ways"),
     )
     stress["seen_in_training"] = bool(seen.all())
-    stress["noise"] = None if noise is None else {"n": len(noise.paths), "seen_in_training": False}
     return stress
 
 

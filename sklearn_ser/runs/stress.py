@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from sklearn_ser.audio.conditions import Condition, list_conditions
+from sklearn_ser.audio.noise import Noise
 from sklearn_ser.exceptions import OptionError
 from sklearn_ser.metrics import predict_degraded, score_degraded
 from sklearn_ser.metrics.schema import Stress
@@ -14,7 +15,7 @@ from sklearn_ser.runs.options import Progress, RunOptions
 from sklearn_ser.runs.store import FeatureStore
 from sklearn_ser.runs.trainers import Trained
 
-__all__ = ["check_stress", "stress_folds"]
+__all__ = ["SINGLE_CLIPS", "check_stress", "count_noise", "stress_folds"]
 
 
 def check_stress(options: RunOptions) -> None:
@@ -77,5 +78,22 @@ def stress_folds(
     together = {condition: np.concatenate(parts) for condition, parts in pooled.items()}
     stress = score_degraded(store.emotions[rows], together, speakers, seed=options.seed)
     stress["seen_in_training"] = False
-    stress["noise"] = None if noise is None else {"n": len(noise.paths), "seen_in_training": False}
+    stress["noise"] = count_noise(options, noise, store.checksums)
     return stress
+
+
+def count_noise(
+    options: RunOptions, noise: Noise | None, checksums: np.ndarray
+) -> dict[str, int] | None:
+    """Return how many recordings of noise degraded the clips, and how many are clips themselves.
+
+    Returns
+    -------
+    counts : dict or None
+        n, 0 where training has heard all recordings of the folder; and n_clips, those of them that
+        are clips of the corpus. None without a folder.
+    """
+    if options.noise is None:
+        return None
+    heard = () if noise is None else noise.checksums
+    return {"n": len(heard), "n_clips": len(set(heard) & set(checksums))}

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 import soundfile
 
+from sklearn_ser.audio.content import read_content
 from sklearn_ser.cli import _show
 from sklearn_ser.report.verdict import describe_stress
 from tests.conftest import SR, run
@@ -34,7 +35,7 @@ def test_fit_and_evaluate_agree_on_the_test_set(little_corpus, noise, tmp_path):
     stress = fitted["stress"]
     assert stress["n_clips"] == fitted["n_test"]
     assert stress["conditions"][0]["uar"] == fitted["uar"]
-    assert stress["noise"] == {"n": 4, "seen_in_training": False}
+    assert stress["noise"] == {"n": 4, "n_clips": 0}
     kinds = {row["degradation"] for row in stress["conditions"]}
     assert {"real noise", "babble", "A-law telephone", "Opus"} <= kinds
     # The clips of the run's own test set are those not seen in training.
@@ -81,13 +82,15 @@ def test_a_test_hears_noise_that_training_has_not(little_corpus, noise, tmp_path
     how = ("--data", little_corpus, "--stress", "--noise", noise, "--json")
     fitted = json.loads(run(*FIT, *how, "--augment", "everyday", "--out", out)[0])
     assert fitted["audit"]["noise"]["n"] == 3
-    assert fitted["stress"]["noise"] == {"n": 1, "seen_in_training": False}
+    assert fitted["stress"]["noise"] == {"n": 1, "n_clips": 0}
     assert json.loads(run("evaluate", out, *how)[0])["stress"] == fitted["stress"]
     for i in range(1, 4):
         (noise / f"{i}.wav").unlink()
     alone = json.loads(run(*FIT, *how, "--augment", "real", "--out", tmp_path / "s")[0])
     assert alone["audit"]["noise"]["n"] == 1
-    assert alone["stress"]["noise"] is None
+    assert alone["stress"]["noise"] == {"n": 0, "n_clips": 0}
+    assert "training has heard all" in describe_stress(alone["stress"])[-1]
+    assert not any(row["degradation"] == "real noise" for row in alone["stress"]["conditions"])
 
 
 def test_speech_of_the_test_set_in_the_noise_is_a_leak(little_corpus, noise, tmp_path):
@@ -103,6 +106,17 @@ def test_speech_of_the_test_set_in_the_noise_is_a_leak(little_corpus, noise, tmp
     assert metrics["audit"]["noise"]["n_test"] == 1
     assert metrics["audit"]["noise"]["paths"] == [tested[0]]
     assert "scores flatter. Remove" in metrics["audit"]["sentences"][0]
+
+
+def test_clips_among_the_noise_of_a_test_are_said(little_corpus, noise, model, mine, clips):
+    shutil.copy(clips[0], noise / "voice.wav")
+    how = ("evaluate", model, "--data", little_corpus, "--stress", "--noise", noise)
+    # Training has heard that clip, so it is left out; a clip of the test set is not.
+    seen = (model / "seen_clips.txt").read_text().split()
+    new = [clip for clip in clips if read_content(clip).sha256 not in seen]
+    shutil.copy(new[0], noise / "new.wav")
+    said = run(*how)[0]
+    assert "1 of them are clips of the corpus: remove them" in said
 
 
 def test_compare_trains_with_noise_too(little_corpus, noise, tmp_path):

@@ -28,7 +28,7 @@ def stress():
     others = [row("telephone band", uar=0.25), row("MP3", uar=0.75)]
     return {
         "n_clips": 40, "seed": 0, "chance": {"accuracy": 0.3, "uar": 0.25},
-        "seen_in_training": False, "noise": {"n": 7},
+        "seen_in_training": False, "noise": {"n": 7, "n_clips": 0},
         "conditions": [row("as recorded", uar=0.815), *noises, *others],
     }  # fmt: skip
 
@@ -60,7 +60,7 @@ def test_the_report_has_the_section_where_clips_were_degraded(stress, model, tmp
     assert '<h2 id="robustness">Robustness</h2>' in text
     assert "It gives one answer (&lt;calm&gt;) to nearly everything in" in text
     assert "<calm>" not in text
-    assert "Real noise: 7 recordings, new to it." in text
+    assert "Real noise: 7 recordings that training has not heard." in text
     assert text.count('<th scope="row">white noise, ') == 3
     write_report(page, "x", metrics, card, [])
     assert "robustness" not in page.read_text()
