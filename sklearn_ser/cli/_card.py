@@ -55,6 +55,18 @@ def describe(card: "Card") -> list[str]:
         lines += [f"            {one}" for one in card.get("audit", {}).get("sentences", [])]
         if card.get("refit"):
             lines.append("            fitted again on every clip after these scores were taken")
+    for test in card.get("tests", []):
+        how = "" if test["adapt"] == "none" else f", adapted by {test['adapt']} (transductive)"
+        lines.append(
+            f"Tested      {test['corpus']}, {test['language']}, {test['n_clips']} clips of "
+            f"{test['n_speakers']} speakers: accuracy {test['accuracy']:.4f}, UAR "
+            f"{test['uar']:.4f}{how}"
+        )
+    lines += [
+        f"{label:10}  {text}"
+        for name, label in (("about", "About"), ("attribution", "Credit"))
+        if (text := card.get(name))
+    ]
     versions = ", ".join(f"{name} {number}" for name, number in card["versions"].items())
     lines += [
         f"Made        {card['created']} with {versions}",

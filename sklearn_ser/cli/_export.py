@@ -21,7 +21,8 @@ def export(
         typer.Option(
             "--out",
             "-o",
-            help="The file to write. Without it: pipeline.onnx or pipeline.skops beside the model.",
+            help="The file to write. Without it: pipeline.onnx or pipeline.skops beside the model; "
+            "of demo demo.onnx or demo.skops here.",
             show_default=False,
         ),
     ] = None,
@@ -36,12 +37,13 @@ def export(
     sklearn-ser[export].
     """
     from sklearn_ser.exceptions import OptionError
-    from sklearn_ser.persistence import load_pipeline, read_model, save_pipeline
+    from sklearn_ser.persistence import DEMO, load_pipeline, read_model, save_pipeline
 
     if to not in ("onnx", "skops"):
         raise OptionError(f"Unknown format `to={to}`: there are onnx and skops.")
     source = read_model(model)
-    out = (out or source.path.with_name(f"pipeline.{to}")).expanduser()
+    beside = Path(f"{DEMO}.{to}") if model == DEMO else source.path.with_name(f"pipeline.{to}")
+    out = (out or beside).expanduser()
     if out.suffix != f".{to}":
         raise OptionError(f"`out={out}`: give a file name that ends in .{to}.")
     if out.resolve() == source.path.resolve():

@@ -9,11 +9,19 @@ import typer
 from sklearn_ser._files import printable
 from sklearn_ser.cli import _options as shared
 from sklearn_ser.cli._app import JsonOption, command, notice, print_json, terminal
+from sklearn_ser.cli._model import check_source, introduce
 
 
 @command(name="listen")
 def listen(
-    model: shared.ModelArgument,
+    model: Annotated[
+        str,
+        typer.Argument(
+            help="A run's folder, a .joblib, .skops or .onnx file, or demo; an audio file is "
+            "played to demo.",
+            metavar="[MODEL]",
+        ),
+    ] = "demo",
     source: Annotated[
         str,
         typer.Option(
@@ -50,6 +58,8 @@ def listen(
 ) -> None:
     """Predict the emotion of live audio, window by window.
 
+    Without a MODEL it is demo that answers, a small model which comes with the package.
+
     Such as `ffmpeg -i IN -f s16le -ac 1 -ar 16000 - | sklearn-ser listen MODEL --source - --rate
     16000`. Ctrl+C ends it and says how far the predictions were behind the sound.
     """
@@ -58,7 +68,13 @@ def listen(
     from sklearn_ser.audio.waveforms import PCM_TYPES
     from sklearn_ser.exceptions import OptionError
     from sklearn_ser.inference import EmotionStream, live, load_predictor
+    from sklearn_ser.persistence import DEMO, names_model
 
+    if not names_model(model):
+        check_source(model)
+        if source != "mic":
+            raise OptionError(f"{model} is no model, and `source={source}` is given: choose one.")
+        model, source = DEMO, model
     if source == "-" and rate is None:
         raise OptionError("--source - needs --rate HZ: raw samples do not tell it.")
     if encoding not in PCM_TYPES:
@@ -67,6 +83,7 @@ def listen(
         raise OptionError("--jsonl and --json both fill standard output: choose one.")
     if source == "mic":
         live.import_sounddevice()  # what is missing is said before the model is loaded
+    introduce(model)
     predictor = load_predictor(
         model, trust=trust, abstain_below=abstain_below, silence_db=silence_db
     )

@@ -159,8 +159,12 @@ VadOption = Annotated[
     ),
 ]
 ModelArgument = Annotated[
-    Path,
-    typer.Argument(help="A run's folder, or a .joblib, .skops or .onnx file.", metavar="MODEL"),
+    str,  # not a path, for which ./demo would be demo
+    typer.Argument(
+        help="A run's folder, a .joblib, .skops or .onnx file, or demo, the small model that comes "
+        "with the package.",
+        metavar="MODEL",
+    ),
 ]
 RefitOption = Annotated[
     bool,

@@ -7,6 +7,7 @@ import typer
 
 from sklearn_ser.cli import _options as shared
 from sklearn_ser.cli._app import JsonOption, command, notice
+from sklearn_ser.cli._model import introduce, split_words
 from sklearn_ser.exceptions import OptionError
 
 if TYPE_CHECKING:
@@ -15,13 +16,14 @@ if TYPE_CHECKING:
 
 @command(name="predict")
 def predict(
-    model: shared.ModelArgument,
-    sources: Annotated[
+    words: Annotated[
         list[str],
         typer.Argument(
-            help="Audio files, folders of them, patterns such as 'calls/*.wav', URLs, or - for a "
-            "list on standard input, one a line or as find -print0 writes it.",
-            metavar="SOURCES...",
+            help="The model: demo, a run's folder, or a .joblib, .skops or .onnx file; without "
+            "one, demo answers. Then audio files, folders of them, patterns such as "
+            "'calls/*.wav', URLs, or - for a list on standard input, one a line or as "
+            "find -print0 writes it.",
+            metavar="[MODEL] SOURCES...",
         ),
     ],
     csv: Annotated[
@@ -92,11 +94,13 @@ def predict(
 ) -> None:
     """Predict the emotion of each file, with the probability of every emotion.
 
-    A file that cannot be read gets a row with its error, the others go on, and the exit code is 1.
-    A file that is silent, clipped, or unlike the clips the model was trained with gets its
+    Without a MODEL demo answers, a small model that comes with the package; it says how often it is
+    right. A file that cannot be read gets a row with its error, the others go on, and the exit code
+    is 1. A file that is silent, clipped, or unlike the clips the model was trained with gets its
     prediction with a warning.
     """
     form = _choose_form(csv, out, jsonl=jsonl, json=json)
+    model, sources = split_words(words)
     to_stdout = csv is not None and str(csv) == "-"
     from sklearn_ser.cli._rows import Printer
     from sklearn_ser.cli._show import progress_bars
@@ -117,7 +121,7 @@ def predict(
         out=out if csv is None or to_stdout else csv,
         resume=resume,
     )
-    printer = Printer(form, goes_on=options.out is not None)
+    printer = Printer(form, goes_on=options.out is not None, about=introduce(model))
     with progress_bars(visible=not printer.to_a_person) as progress:
         summary = predict_sources(model, sources, options, printer, progress)
     printer.finish()

@@ -21,11 +21,14 @@ class Printer:
     goes_on : bool
         Whether rows are wanted in a file too: then the work goes on when nobody reads what is
         printed any more.
+    about : str or None
+        What the model says of itself, for the one JSON document.
     """
 
-    def __init__(self, form: str, *, goes_on: bool):
+    def __init__(self, form: str, *, goes_on: bool, about: str | None = None):
         self.form = form
         self.goes_on = goes_on
+        self.about = about
         self.collected: list[Mapping[str, Any]] = []
         # While bars are shown, what libraries print goes to standard error; rows do not.
         self._stdout: Any = sys.stdout
@@ -64,7 +67,8 @@ class Printer:
     def finish(self) -> None:
         """Print what is printed at the end."""
         if self.form == "json":
-            print_json({"rows": self.collected})
+            about = {} if self.about is None else {"about": self.about}
+            print_json({**about, "rows": self.collected})
 
     def _print(self, text: str) -> None:
         if self._stdout is None:

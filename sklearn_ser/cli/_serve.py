@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from sklearn_ser.cli._app import command, notice
+from sklearn_ser.cli._model import introduce
 from sklearn_ser.cli._options import AbstainOption, ModelArgument, TrustOption
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
@@ -14,7 +15,7 @@ LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 @command(name="serve")
 def serve(
-    model: ModelArgument,
+    model: ModelArgument = "demo",
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port; 0 takes a free one.", min=0, max=65535)] = 8000,
     token: Annotated[
@@ -75,8 +76,9 @@ def serve(
 ) -> None:
     """Serve a model: POST /predict, a WebSocket /stream, and a page to try it (extra server).
 
-    Without --host it can be reached from this machine alone. Uploads are decoded in processes of
-    their own, and bounded in size, length and number.
+    Without a MODEL it is demo, a small model that comes with the package. Without --host it can be
+    reached from this machine alone. Uploads are decoded in processes of their own, and bounded in
+    size, length and number.
     """
     from sklearn_ser.exceptions import OptionError
 
@@ -102,6 +104,7 @@ def serve(
         connections_per_client=max(64, 8 * per_client),
         **bounds,
     )
+    introduce(model)
     with _bind(host, port) as listener:
         app = make_app(
             model,

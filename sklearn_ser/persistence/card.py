@@ -29,8 +29,17 @@ from sklearn_ser.classifiers import NetworkClassifier, unwrap_classifier
 from sklearn_ser.classifiers._keras import tensorflow_version
 from sklearn_ser.exceptions import ModelError
 from sklearn_ser.features import AudioFeatureUnion, PretrainedEmbedding
+from sklearn_ser.persistence.demo import DEMO, DEMO_FOLDER
 
-__all__ = ["Card", "card_path", "check_versions", "describe_pipeline", "find_model", "read_card"]
+__all__ = [
+    "Card",
+    "card_path",
+    "check_versions",
+    "describe_pipeline",
+    "find_model",
+    "names_model",
+    "read_card",
+]
 
 CARD_FORMAT = 1
 
@@ -85,6 +94,18 @@ class CardAudit(TypedDict):
     sentences: NotRequired[list[str]]
 
 
+class CardTest(TypedDict):
+    """The scores on a corpus, of clips that the model was not fitted on."""
+
+    corpus: str
+    language: str
+    n_clips: int
+    n_speakers: int
+    adapt: str
+    accuracy: float
+    uar: float
+
+
 class Card(TypedDict):
     """What a card says. It may say more: what is not named here is kept as it is."""
 
@@ -112,21 +133,56 @@ class Card(TypedDict):
     training: NotRequired[dict[str, float | None]]  # null stands for NaN
     refit: NotRequired[bool]
     calibrated: NotRequired[bool]
+    # What is said of the model wherever it predicts, and where that was measured
+    about: NotRequired[str]
+    tests: NotRequired[list[CardTest]]
+    attribution: NotRequired[str]  # whose data it was fitted on
+
+
+MODEL_SUFFIXES = (".joblib", ".skops", ".onnx")
+
+
+def names_model(word: str) -> bool:
+    """Say whether a word is the name of a model, rather than of a source of audio.
+
+    Examples
+    --------
+    >>> from sklearn_ser.persistence import names_model
+    >>> names_model("demo"), names_model("pipeline.onnx"), names_model("clip.wav")
+    (True, True, False)
+    """
+    path = Path(word)
+    return word == DEMO or path.suffix in MODEL_SUFFIXES or _file_of_run(path) is not None
+
+
+def _file_of_run(folder: Path) -> Path | None:
+    files = (folder / f"pipeline{suffix}" for suffix in MODEL_SUFFIXES)
+    return next((file for file in files if file.is_file()), None)
 
 
 def find_model(path: str | os.PathLike) -> Path:
-    """Return the model file that a run's folder or a path means, or raise `ModelError`."""
+    """Return the model file that `"demo"`, a run's folder or a path means.
+
+    Raises
+    ------
+    ModelError
+        If it means none.
+    """
+    if isinstance(path, str) and path == DEMO:
+        return DEMO_FOLDER / "pipeline.skops"
     path = Path(path)
     if path.is_dir():
-        for name in ("pipeline.joblib", "pipeline.skops", "pipeline.onnx"):
-            if (path / name).is_file():
-                return path / name
+        if file := _file_of_run(path):
+            return file
         raise ModelError(f"{path} is a folder without a pipeline.joblib: give the folder of a run.")
     if not path.exists():
-        raise ModelError(f"{path} does not exist: give the folder of a run, or a model file.")
-    if path.suffix not in (".joblib", ".skops", ".onnx"):
         raise ModelError(
-            f"{path} is not a model: give a run's folder, or a .joblib, .skops or .onnx file."
+            f"{path} does not exist: give the folder of a run, a model file, or demo, the model "
+            "that comes with the package."
+        )
+    if path.suffix not in MODEL_SUFFIXES:
+        raise ModelError(
+            f"{path} is not a model: give a run's folder, a .joblib, .skops or .onnx file, or demo."
         )
     return path
 
@@ -139,7 +195,7 @@ def card_path(path: str | os.PathLike) -> Path:
 
 
 def read_card(path: str | os.PathLike) -> Card:
-    """Return the card of a run's folder or model file, or raise `ModelError`."""
+    """Return the card of `"demo"`, a run's folder or model file, or raise `ModelError`."""
     model = find_model(path)
     file = card_path(model)
     try:

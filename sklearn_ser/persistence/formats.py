@@ -33,6 +33,7 @@ from sklearn_ser.persistence.card import (
     find_model,
     read_card,
 )
+from sklearn_ser.persistence.demo import DEMO_FOLDER, ignore_versions, renew
 from sklearn_ser.persistence.onnx import PORTABLE_FEATURES, read_onnx, to_onnx
 from sklearn_ser.persistence.trust import remember, remembered
 from sklearn_ser.pipelines import RECIPES
@@ -147,7 +148,8 @@ def read_model(path: str | os.PathLike | ModelFile) -> ModelFile:
     Parameters
     ----------
     path : str, Path or ModelFile
-        A run's folder, or a model file with its card beside it; a `ModelFile` is returned as it is.
+        A run's folder, a model file with its card beside it, or `"demo"`; a `ModelFile` is returned
+        as it is.
 
     Returns
     -------
@@ -183,7 +185,8 @@ def load_pipeline(path: str | os.PathLike | ModelFile, *, trust: bool = True) ->
     Parameters
     ----------
     path : str, Path or ModelFile
-        A run's folder, a model file with its card beside it, or what `read_model` returned.
+        A run's folder, a model file with its card beside it, `"demo"`, which comes with the
+        package, or what `read_model` returned.
     trust : bool, default=True
         Whether to load a joblib file that was not written here by this user. The commands say
         `False` unless they are told to trust it.
@@ -198,7 +201,10 @@ def load_pipeline(path: str | os.PathLike | ModelFile, *, trust: bool = True) ->
         If the file is missing, damaged, of other versions, or not trusted.
     """
     path, data, card = read_model(path)
-    if path.suffix == ".onnx":
+    if path.parent == DEMO_FOLDER:
+        with ignore_versions():
+            pipeline = renew(_load_skops(path, data))
+    elif path.suffix == ".onnx":
         pipeline = read_onnx(data, str(path))
     else:
         check_versions(path, card)

@@ -1,8 +1,8 @@
 """The command `evaluate`: the scores of a saved pipeline on a corpus."""
 
+import os
 import time
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -39,7 +39,7 @@ _MAX_BYTES = 1_000_000_000  # of checksums, 65 a clip
 
 
 def evaluate_run(
-    model: Path,
+    model: str | os.PathLike,
     options: RunOptions,
     *,
     trust: bool = False,
@@ -49,8 +49,8 @@ def evaluate_run(
 
     Parameters
     ----------
-    model : Path
-        A run's folder or a model file.
+    model : str or Path
+        A run's folder, a model file or `"demo"`.
     options : RunOptions
         Its data, emotions, map, n_jobs, on_error, cache, stress and noise count.
     trust : bool, default=False
@@ -220,7 +220,7 @@ def _stress(
     return stress
 
 
-def _seen_clips(model: Path) -> list[str]:
+def _seen_clips(model: str | os.PathLike) -> list[str]:
     """Return the checksums of the clips a run has trained with, where they lie beside the model."""
     file = find_model(model).with_name(SEEN_CLIPS)
     try:

@@ -1,6 +1,7 @@
 """Predictions of many sources: one row each, or one for each window or segment of a recording."""
 
 import contextlib
+import os
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -91,7 +92,7 @@ _Steps = Generator[_Step, None, None]
 
 
 def predict_sources(
-    model: Path,
+    model: str | os.PathLike,
     names: Sequence[str],
     options: PredictOptions,
     printer: RowPrinter,
@@ -101,8 +102,8 @@ def predict_sources(
 
     Parameters
     ----------
-    model : Path
-        A run's folder or a model file.
+    model : str or Path
+        A run's folder, a model file or `"demo"`.
     names : sequence of str
         What `find_sources` reads.
     options : PredictOptions

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 import time
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -65,7 +66,7 @@ class Metrics:
 
 
 def make_app(
-    model: Path,
+    model: str | os.PathLike,
     *,
     trust: bool = False,
     token: str | None = None,
@@ -78,8 +79,8 @@ def make_app(
 
     Parameters
     ----------
-    model : Path
-        A run's folder or a model file, which is read once.
+    model : str or Path
+        A run's folder, a model file or `"demo"`, which is read once.
     trust : bool, default=False
         Whether to load a joblib file that was not written here.
     token : str, default=None

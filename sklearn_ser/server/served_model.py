@@ -4,7 +4,6 @@ import asyncio
 import hashlib
 import logging
 import os
-from pathlib import Path
 from typing import Any
 
 from sklearn_ser.inference import load_predictor
@@ -28,8 +27,8 @@ class ServedModel:
 
     Parameters
     ----------
-    path : Path
-        A run's folder or a model file.
+    path : str or Path
+        A run's folder, a model file or `"demo"`.
     trust : bool
     abstain_below : float
 
@@ -43,7 +42,7 @@ class ServedModel:
         Of the file on the disk; a server that is started again would load it.
     """
 
-    def __init__(self, path: Path, trust: bool, abstain_below: float):
+    def __init__(self, path: str | os.PathLike, trust: bool, abstain_below: float):
         self.file = read_model(path)
         self.predictor = load_predictor(self.file, trust=trust, abstain_below=abstain_below)
         self.predictor.warm_up()

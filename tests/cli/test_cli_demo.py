@@ -1,0 +1,83 @@
+"""Commands without a model, and with the one that comes with the package."""
+
+import json
+
+import pytest
+
+from sklearn_ser.persistence import load_pipeline, read_card
+from tests.conftest import run, voice
+
+ABOUT = read_card("demo")["about"]
+
+
+@pytest.fixture
+def clip(wav):
+    return wav("clip.wav", voice(1.5))
+
+
+def test_a_recording_alone_is_answered_by_demo(clip):
+    out, err = run("predict", clip, "--json")
+    document = json.loads(out)
+    assert document["about"] == ABOUT
+    assert ABOUT in err
+    row = document["rows"][0]
+    pipe = load_pipeline("demo")
+    expected = dict(zip(pipe.classes_, pipe.predict_proba([clip])[0], strict=True))
+    assert {name: row[f"p_{name}"] for name in expected} == pytest.approx(expected)
+    assert run("predict", "demo", clip, "--csv", "-") == run("predict", clip, "--csv", "-")
+
+
+def test_standard_output_holds_rows_alone(clip):
+    out, err = run("predict", clip, "--jsonl")
+    assert [json.loads(line)["path"] for line in out.splitlines()] == [str(clip)]
+    assert ABOUT in err
+
+
+def test_a_model_of_ones_own_says_nothing_of_demo(mine, model, clip):
+    out, err = run("predict", model, clip, "--json")
+    assert "about" not in json.loads(out)
+    assert "demo" not in err
+
+
+def test_a_folder_is_a_source_unless_it_is_of_a_run(clip):
+    rows = json.loads(run("predict", clip.parent, "--json")[0])["rows"]
+    assert [row["path"] for row in rows] == [str(clip)]
+
+
+def test_a_path_that_is_not_there_may_have_meant_either(tmp_path):
+    for command in ("predict", "listen"):
+        err = run(command, tmp_path / "nothing.wav", code=2)[1]
+        assert "nothing.wav is not there" in err
+        assert ".skops" in err
+        assert "pattern" in err
+    assert "does not exist" in run("predict", tmp_path / "a.joblib", tmp_path, code=2)[1]
+    assert "does not exist" in run("serve", tmp_path / "nothing", code=2)[1]
+
+
+def test_a_model_alone_is_not_enough(model):
+    for name in (model, "demo"):
+        assert "name the files to predict" in run("predict", name, code=2)[1]
+
+
+def test_listen_plays_a_file_to_demo(clip):
+    out, err = run("listen", clip, "--window", 1, "--jsonl")
+    assert json.loads(out.splitlines()[0])["probabilities"].keys() == set(
+        read_card("demo")["classes"]
+    )
+    assert ABOUT in err
+    assert "choose one" in run("listen", clip, "--source", "-", "--rate", 8000, code=2)[1]
+
+
+def test_its_card_and_its_export(tmp_path, monkeypatch, clip):
+    monkeypatch.chdir(tmp_path)
+    assert "10 German actors" in run("card", "demo")[0]
+    run("export", "demo", "--to", "skops")
+    assert (tmp_path / "demo.skops").is_file()
+    out, _ = run("predict", "demo.skops", clip, "--json")
+    assert json.loads(out)["about"] == ABOUT
+
+
+def test_evaluate_takes_it(little_corpus):
+    metrics = json.loads(run("evaluate", "demo", "--data", little_corpus, "--json")[0])
+    assert metrics["n_test"] == 24
+    assert metrics["split"] != "seen in training"
