@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from sklearn_ser.inference import EmotionStream
     from sklearn_ser.persistence import load_pipeline, save_pipeline
     from sklearn_ser.pipelines import make_pipeline
+    from sklearn_ser.runs import load_run
 
 __version__ = "0.1.0.dev0"
 
@@ -82,6 +83,7 @@ _HOMES = {
     "VoiceQuality": "features",
     "load_corpus": "corpora",
     "load_pipeline": "persistence",
+    "load_run": "runs",
     "make_pipeline": "pipelines",
     "save_pipeline": "persistence",
 }
@@ -119,6 +121,7 @@ __all__ = [
     "__version__",
     "load_corpus",
     "load_pipeline",
+    "load_run",
     "make_pipeline",
     "save_pipeline",
 ]

@@ -11,6 +11,7 @@ from sklearn_ser.cli import (  # noqa: F401  each registers its command
     _grid_search,
     _listen,
     _predict,
+    _runs,
     _serve,
 )
 from sklearn_ser.cli._app import app, main
