@@ -12,6 +12,7 @@ from sklearn_ser.cli._ending import print_audit, print_path, print_verdict
 
 @command(name="compare")
 def compare(
+    context: typer.Context,
     clf: Annotated[
         str,
         typer.Option(
@@ -31,6 +32,7 @@ def compare(
         ),
     ] = "random,speaker",
     folds: shared.FoldsOption = None,
+    folds_from: shared.FoldsFromOption = None,
     features: shared.FeaturesOption = None,
     test_size: shared.TestSizeOption = 0.2,
     validation_size: shared.ValidationSizeOption = 0.1,
@@ -53,6 +55,7 @@ def compare(
     expect from new speakers. Each classifier gets the features of its recipe, or those of
     --features.
     """
+    shared.refuse_splits_beside_folds(context)
     given = locals()
     from sklearn_ser.cli._show import progress_bars
     from sklearn_ser.runs import compare_run
@@ -76,7 +79,7 @@ def _names(text: str) -> list[str]:
 
 def _print(comparison: dict[str, Any]) -> None:
     from sklearn_ser.model_selection import TRANSDUCTIVE
-    from sklearn_ser.report.verdict import describe_audit, order_splits
+    from sklearn_ser.report.verdict import describe_audit, name_split, order_splits
 
     rows = [row for row in comparison["rows"] if row.get("test") is None]
     splits = order_splits([row["split"] for row in rows])
@@ -95,8 +98,8 @@ def _print(comparison: dict[str, Any]) -> None:
         row = next(row for row in rows if row["split"] == split)
         folds = f"{row['n_folds']} folds, " if row["n_folds"] else ""
         say(
-            f"\n{split} split: {folds}{row['n_train']} clips in the training set, {row['n_test']} "
-            f"in the test set; {row['interval']['about']}."
+            f"\n{name_split(split)}: {folds}{row['n_train']} clips in the training set, "
+            f"{row['n_test']} in the test set; {row['interval']['about']}."
         )
         tests = comparison["tests"][split]
         sentences = [pair["sentence"] for pair in tests]

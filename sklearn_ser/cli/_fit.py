@@ -27,6 +27,7 @@ def fit(
         ),
     ] = "random",
     folds: shared.FoldsOption = None,
+    folds_from: shared.FoldsFromOption = None,
     test_size: shared.TestSizeOption = 0.2,
     validation_size: shared.ValidationSizeOption = 0.1,
     param: shared.ParamOption = None,
@@ -73,6 +74,7 @@ def fit(
 
         options = replace(read_options(resume), n_jobs=n_jobs)
     else:
+        shared.refuse_splits_beside_folds(context)
         params, n_folds = shared.parse_params(param), shared.parse_folds(folds)
         options = shared.run_options(given, params=params, folds=n_folds)
     from sklearn_ser.runs import fit_run

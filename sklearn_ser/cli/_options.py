@@ -71,6 +71,15 @@ FoldsOption = Annotated[
         show_default=False,
     ),
 ]
+FoldsFromOption = Annotated[
+    str | None,
+    typer.Option(
+        help="Published folds, in the place of --split and --folds: a folder of EmoBox such as "
+        "EmoBox/data/emodb, or a CSV with the columns path and fold.",
+        metavar="FILE",
+        show_default=False,
+    ),
+]
 ValidationSizeOption = Annotated[
     float, typer.Option(help="Share of the rest in the validation set; 0 for none.")
 ]
@@ -231,13 +240,25 @@ def refuse_options_beside(context: typer.Context, option: str, allowed: Sequence
     given = [
         f"--{name.replace('_', '-')}"
         for name in context.params
-        if name not in (option, *allowed)
-        and str(context.get_parameter_source(name)).endswith("COMMANDLINE")
+        if name not in (option, *allowed) and _is_given(context, name)
     ]
     if given:
         raise OptionError(
             f"--{option} brings the options of its run with it: leave out {', '.join(given)}."
         )
+
+
+def refuse_splits_beside_folds(context: typer.Context) -> None:
+    """Raise `OptionError` where options of a split stand beside published folds."""
+    given = [name for name in ("split", "folds", "test_size") if _is_given(context, name)]
+    if given and _is_given(context, "folds_from"):
+        listed = ", ".join(f"--{name.replace('_', '-')}" for name in given)
+        raise OptionError(f"--folds-from says what is tested: leave out {listed}.")
+
+
+def _is_given(context: typer.Context, name: str) -> bool:
+    """Say whether a parameter is on the command line."""
+    return str(context.get_parameter_source(name)).endswith("COMMANDLINE")
 
 
 def run_options(given: Mapping[str, Any], **more: Any) -> "RunOptions":

@@ -31,7 +31,7 @@ from sklearn_ser.report.example_clips import (
     confident_mistakes,
 )
 from sklearn_ser.report.stress_charts import draw_stress
-from sklearn_ser.report.verdict import describe_calibration, describe_stress, verdict
+from sklearn_ser.report.verdict import describe_calibration, describe_stress, name_split, verdict
 
 __all__ = ["Evidence", "write_report"]
 
@@ -100,7 +100,8 @@ def write_report(
         "verdict": verdict(metrics),
         "notes": notes,
         "metrics": metrics,
-        "split_meaning": SPLITS.get(metrics["split"], metrics["split"]),
+        "split_name": name_split(metrics["split"]),
+        "split_meaning": SPLITS.get(metrics["split"], "as they are published"),
         "sets": [
             (name, n_clips, scores)
             for name, n_clips, scores in [

@@ -22,6 +22,7 @@ __all__ = [
     "describe_run",
     "describe_stress",
     "headline",
+    "name_split",
     "order_splits",
     "verdict",
 ]
@@ -53,7 +54,11 @@ def verdict(metrics: Metrics | Mapping[str, Any]) -> str:
     interval = metrics.get("accuracy_interval")
     between = f" (95% interval {interval[0]:.1%} to {interval[1]:.1%})" if interval else ""
     how = ", transductive" if metrics.get("transductive") else ""
-    split = f"on a {metrics['split']} split{how}: {SPLITS.get(metrics['split'], metrics['split'])}"
+    where = name_split(metrics["split"])
+    if meaning := SPLITS.get(metrics["split"]):
+        split = f"on a {where}{how}: {meaning}"
+    else:
+        split = f"on the {where}{how}"
     scores = (
         f"{metrics['accuracy']:.1%}{between} of {metrics['n_test']} test clips are recognised, UAR "
         f"{metrics['uar']:.3f} where guessing gets {chance_level(metrics):.3f}, {split}."
@@ -102,7 +107,7 @@ def describe_run(metrics: Metrics | Mapping[str, Any]) -> list[str]:
             "pipeline is fitted on all clips; the scores are those of the folds' pipelines."
         )
     return [
-        f"{metrics['split']} split: {sizes}",
+        f"{name_split(metrics['split'])}: {sizes}",
         *([TRANSDUCTIVE] if metrics["transductive"] else []),
         *([describe_map(metrics["map"])] if "map" in metrics else []),
         *([calibrated] if (calibrated := describe_calibration(metrics["calibration"])) else []),
@@ -238,6 +243,18 @@ def describe_calibration(calibration: Calibration | Mapping[str, Any]) -> str | 
     )
 
 
+def name_split(split: str) -> str:
+    """Return what sentences call a split, or the published folds in the place of one.
+
+    Examples
+    --------
+    >>> from sklearn_ser.report.verdict import name_split
+    >>> name_split("speaker"), name_split("folds of emodb")
+    ('speaker split', 'folds of emodb')
+    """
+    return f"{split} split" if split in SPLITS else split
+
+
 def order_splits(splits: Sequence[str]) -> list[str]:
     """Return splits with those first that test unseen speakers: they say what a score is worth."""
     return sorted(dict.fromkeys(splits), key=lambda split: "speaker" not in split)
@@ -279,7 +296,7 @@ def _say_best(rows: Sequence[Mapping[str, Any]], pairs: Sequence[Mapping[str, An
     """Return the sentence of one split."""
     ranked = sorted(rows, key=lambda row: -row["uar"])
     best = ranked[0]
-    where = UNSEEN.get(best["split"], f"On a {best['split']} split")
+    where = UNSEEN.get(best["split"], f"On the {name_split(best['split'])}")
     if any(row.get("transductive") for row in rows):
         where += " (transductive)"
     uar, chance = f"{best['uar']:.3f}", f"chance {best['chance']['uar']:.3f}"

@@ -13,7 +13,15 @@ from sklearn_ser.metrics import compare_pairs
 from sklearn_ser.report.figures import SCORES, draw_comparison
 from sklearn_ser.report.verdict import headline
 from sklearn_ser.runs.corpus_matrix import cross_corpora
-from sklearn_ser.runs.options import Progress, RunOptions, data_name, mapping_of, read_data, silent
+from sklearn_ser.runs.options import (
+    Progress,
+    RunOptions,
+    data_name,
+    mapping_of,
+    name_of_folds,
+    read_data,
+    silent,
+)
 from sklearn_ser.runs.run_folder import new_folder, writing
 from sklearn_ser.runs.store import FeatureStore
 from sklearn_ser.runs.trainers import RecipeTrainer, check_speakers
@@ -56,6 +64,8 @@ def compare_run(
     SerError
         If options, data or audio are wrong; nothing is written then.
     """
+    if options.folds_from is not None:
+        splits = [name_of_folds(options.folds_from)]
     clfs, splits = ([name.lower() for name in names] for names in (clfs, splits))
     for kind, names in (("clf", clfs), ("split", splits)):
         if not names or len(set(names)) < len(names):

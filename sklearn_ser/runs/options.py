@@ -10,7 +10,15 @@ import pandas as pd
 from sklearn_ser._files import printable
 from sklearn_ser.corpora import load_data, parse_map
 
-__all__ = ["Progress", "RunOptions", "data_name", "mapping_of", "read_data", "silent"]
+__all__ = [
+    "Progress",
+    "RunOptions",
+    "data_name",
+    "mapping_of",
+    "name_of_folds",
+    "read_data",
+    "silent",
+]
 
 Progress = Callable[[str, int, int, str], None]  # stage, steps done, their total, a detail
 
@@ -42,6 +50,7 @@ class RunOptions:
     cache: Path | None = None
     emotions: str | None = None  # names joined by commas
     map: str | None = None  # label=emotion, joined by commas
+    folds_from: str | None = None  # published folds, in the place of split and folds
     folds: int | str | None = None  # how many, or "all"; None is one test set
 
     def __post_init__(self) -> None:
@@ -63,6 +72,11 @@ def read_data(options: RunOptions) -> pd.DataFrame:
     return load_data(
         options.data, emotions=options.emotions, map=options.map, on_error=options.on_error
     )
+
+
+def name_of_folds(folds_from: str) -> str:
+    """Return what scores call published folds, in the place of a split: no path of this machine."""
+    return f"folds of {data_name(folds_from)}".lower()
 
 
 def mapping_of(options: RunOptions) -> dict[str, dict[str, str]]:

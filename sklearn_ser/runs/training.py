@@ -16,8 +16,9 @@ from sklearn_ser.audio.noise import Noise
 from sklearn_ser.exceptions import LeakageWarning, OptionError
 from sklearn_ser.metrics import bootstrap_scores, feature_importance, pool_importance, score
 from sklearn_ser.model_selection import Fold, Subset, audit_split, split_corpus, split_folds
+from sklearn_ser.model_selection.published_folds import assign_folds, read_folds
 from sklearn_ser.model_selection.splits import TEST_GROUPS, split_validation
-from sklearn_ser.runs.options import Progress, RunOptions
+from sklearn_ser.runs.options import Progress, RunOptions, name_of_folds
 from sklearn_ser.runs.store import FeatureStore
 from sklearn_ser.runs.trainers import Trained, Trainer, scale
 
@@ -93,12 +94,21 @@ def split_run(table: pd.DataFrame, options: RunOptions, trainer: Trainer) -> lis
     Over folds, trainers that choose nothing on a validation set get every training clip. A corpus
     split leaves each corpus out once, if nothing else is said.
     """
+    size = options.validation_size if trainer.validates else 0
     n_folds = "all" if options.folds is None and options.split == "corpus" else options.folds
-    if n_folds is None:
+    if options.folds_from is not None:
+        folds = assign_folds(
+            table,
+            read_folds(options.folds_from),
+            name_of_folds(options.folds_from),
+            validation_size=size,
+            seed=options.seed,
+            on_error=options.on_error,
+        )
+    elif n_folds is None:
         how = {"test_size": options.test_size, "validation_size": options.validation_size}
         folds = [split_corpus(table, options.split, seed=options.seed, **how)]
     else:
-        size = options.validation_size if trainer.validates else 0
         folds = split_folds(table, options.split, n_folds, validation_size=size, seed=options.seed)
     if options.calibrate and not all(len(fold.validation) for fold in folds):
         raise OptionError(
@@ -287,7 +297,7 @@ def _describe_fold(
         **{name: scores[name] for name in ("accuracy", "uar", "macro_f1")},
     }
     for column, name in TEST_GROUPS.items():
-        if column in fold.split:
+        if column in fold.split.split("+"):
             row[name] = sorted(set(store.table[column].iloc[fold.test].astype(str)))
     return row
 

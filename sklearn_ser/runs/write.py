@@ -21,7 +21,7 @@ from sklearn_ser.model_selection.splits import TEST_GROUPS
 from sklearn_ser.persistence import read_card, save_pipeline
 from sklearn_ser.report.figures import draw_confusion_matrix, draw_training_curves
 from sklearn_ser.report.run_page import Evidence, write_report
-from sklearn_ser.report.verdict import describe_map
+from sklearn_ser.report.verdict import describe_map, name_split
 from sklearn_ser.runs.options import RunOptions, data_name, mapping_of
 from sklearn_ser.runs.store import FeatureStore
 from sklearn_ser.runs.training import Outcome, Predictions
@@ -152,7 +152,7 @@ def _draw_figures(folder: Path, fitted: Pipeline, result: RunResult) -> None:
         result.store.emotions[predictions.rows],
         predictions.predicted,
         figures / "confusion_matrix.png",
-        f"{result.options.clf}, {result.fold.split} split",
+        f"{result.options.clf}, {name_split(result.fold.split)}",
     )
     clf = unwrap_classifier(fitted.named_steps["clf"])
     if hasattr(clf, "history_"):
@@ -192,7 +192,7 @@ def _describe_run(result: RunResult) -> dict[str, Any]:
     if "folds" in metrics:
         split |= {"n_folds": len(metrics["folds"]), "test_size": None}
     for column, name in TEST_GROUPS.items():
-        if column in fold.split:
+        if column in fold.split.split("+"):
             split[name] = sorted(set(table[column].iloc[fold.test].astype(str)))
     return {
         "recipe": options.clf,
