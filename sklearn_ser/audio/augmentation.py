@@ -1,111 +1,132 @@
 """Augmentation: changed copies of training clips, such as rooms, noise and telephones make them.
 
 Only training clips are ever changed. The copies of a clip stay on its side of every split.
+
+What happens to a copy is drawn before anything is decoded, from the checksum of its clip: so the
+feature cache knows a copy by what it is made of, and a clip has the same copies in every fold that
+trains on it.
 """
 
+import hashlib
 import zlib
-from collections.abc import Callable
+from collections.abc import Sequence
+from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 
+from sklearn_ser.audio.conditions import N_VOICES, overlay
 from sklearn_ser.audio.content import Content
-from sklearn_ser.audio.degradations import (
-    DEGRADATIONS,
-    Material,
-    add_background,
-    add_colored_noise,
-    add_noise,
-    add_reverberation,
-    change_gain,
-    clip_peaks,
-    code_mp3,
-    code_telephone,
-    code_vorbis,
-    limit_band,
-    reduce_rate,
-)
+from sklearn_ser.audio.degradations import DEGRADATIONS, Material, add_reverberation
 from sklearn_ser.audio.loader import Clips, Decoded
 from sklearn_ser.audio.noise import Noise
-from sklearn_ser.exceptions import OptionError
+from sklearn_ser.exceptions import AudioError, OptionError
 
-__all__ = ["EVERYDAY", "AugmentedClips", "count_copies", "parse_augment"]
+__all__ = ["EVERYDAY", "AugmentedClips", "Copy", "list_copies", "parse_augment"]
 
 EVERYDAY = "everyday"
 N_EVERYDAY = 4  # copies of a clip
 
+# What happens to a clip that is recorded and sent, in that order, and to which share of the copies:
+# a room, noise, a device or a wire, another gain.
+ROOMS, NOISES, CHANNELS, GAINS = 0.3, 0.75, 0.6, 0.3
+ROOM_SECONDS, ROOM_RATIO = (0.2, 0.8), (-3.0, 6.0)
+SNR = (0.0, 30.0)  # in dB
+NOISE_KINDS = ("noise", "pink", "brown", "babble")
+CHANNEL_KINDS = ("telephone", "rate", "mulaw", "alaw", "mp3", "vorbis", "clipping")
+
 Generator = np.random.Generator
 
 
-def degrade_alone(
-    y: np.ndarray, sr: int, name: str, rng: Generator, material: Material
+class Step(NamedTuple):
+    """A degradation, by its name in `DEGRADATIONS`, and how strong it is."""
+
+    name: str
+    strength: float
+    ratio: float | None = None  # of the energies of direct sound and room, in dB
+
+
+def draw_chain(rng: Generator, recorded: bool = False) -> list[Step]:
+    """Draw what everyday life does to a copy: a room, noise, a device or a wire, and the gain.
+
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+    recorded : bool, default=False
+        Whether there is recorded noise.
+
+    Returns
+    -------
+    steps : list of Step
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_ser.audio.augmentation import draw_chain
+    >>> [step.name for step in draw_chain(np.random.default_rng(4))]
+    ['noise', 'telephone']
+    """
+    steps = []
+    if rng.random() < ROOMS:
+        steps.append(Step("room", rng.uniform(*ROOM_SECONDS), rng.uniform(*ROOM_RATIO)))
+    if rng.random() < NOISES:
+        kinds = (*NOISE_KINDS, "real") if recorded else NOISE_KINDS
+        snr = rng.uniform(*SNR)
+        steps.append(Step(kinds[rng.integers(len(kinds))], snr))
+    if rng.random() < CHANNELS:
+        name = CHANNEL_KINDS[rng.integers(len(CHANNEL_KINDS))]
+        steps.append(Step(name, rng.uniform(*DEGRADATIONS[name].drawn)))
+    if rng.random() < GAINS:
+        steps.append(Step("gain", rng.uniform(*DEGRADATIONS["gain"].drawn)))
+    return steps
+
+
+def apply_chain(
+    y: np.ndarray, sr: int, steps: Sequence[Step], rng: Generator, material: Material
 ) -> np.ndarray:
-    """Change a clip in one way of `DEGRADATIONS`, with a strength drawn from its range."""
-    degradation = DEGRADATIONS[name]
-    strength = rng.uniform(*degradation.drawn)
-    if name == "room":  # the voice stays in front of a room that is learned by itself
-        return add_reverberation(y, sr, rng, strength, 6)
-    return degradation.apply(y, sr, strength, rng, material)
-
-
-# What happens to a clip that is recorded and sent, in that order: noise, then a device or a wire.
-_NOISES: tuple[Callable[[np.ndarray, float, Generator], np.ndarray], ...] = (
-    add_noise,
-    add_colored_noise,
-    lambda y, snr, rng: add_colored_noise(y, snr, rng, slope=-6.0),
-)
-_CHANNELS: tuple[Callable[[np.ndarray, int, Generator], np.ndarray], ...] = (
-    lambda y, sr, rng: limit_band(y, sr),
-    lambda y, sr, rng: reduce_rate(y, sr),
-    lambda y, sr, rng: code_telephone(y, sr, "ULAW"),
-    lambda y, sr, rng: code_telephone(y, sr, "ALAW"),
-    lambda y, sr, rng: code_mp3(y, sr),
-    lambda y, sr, rng: code_vorbis(y, sr),
-    lambda y, sr, rng: clip_peaks(y, rng.uniform(0.02, 0.2)),
-)
-
-
-def degrade_at_random(
-    y: np.ndarray, sr: int, rng: Generator, babble: Material, noise: Material | None = None
-) -> np.ndarray:
-    """Change a clip as everyday life does: a room, noise, a device or a wire, and the gain.
+    """Degrade a waveform step by step.
 
     Parameters
     ----------
     y : ndarray of shape (n_times,)
     sr : int
         In Hz.
+    steps : sequence of Step
     rng : numpy.random.Generator
-    babble : callable
-        From a number of samples to so many of other people talking at once.
-    noise : callable, default=None
-        Likewise, to recorded noise; with `None` there is none.
+    material : callable
+        From a number of samples to so many of the voices or the recorded noise that a step needs.
 
     Returns
     -------
     y : ndarray of shape (n_times,), float32
-        A reverberation of 0.2 to 0.8 s in 3 of 10 clips; white, pink, brown or recorded noise or
-        babble at 0 to 30 dB in 3 of 4; a telephone's band, 8 kHz, G.711, MP3, Vorbis or clipping in
-        3 of 5; a gain of up to 12 dB either way in 3 of 10.
     """
-    if rng.random() < 0.3:
-        y = add_reverberation(y, sr, rng, rng.uniform(0.2, 0.8), rng.uniform(-3, 6))
-    if rng.random() < 0.75:
-        snr, kind = rng.uniform(0, 30), rng.integers(len(_NOISES) + 1 + (noise is not None))
-        if kind < len(_NOISES):
-            y = _NOISES[kind](y, snr, rng)
+    for name, strength, ratio in steps:
+        if ratio is None:
+            y = DEGRADATIONS[name].apply(y, sr, strength, rng, material)
         else:
-            material = noise if noise is not None and kind > len(_NOISES) else babble
-            y = add_background(y, material(len(y)), snr)
-    if rng.random() < 0.6:
-        y = _CHANNELS[rng.integers(len(_CHANNELS))](y, sr, rng)
-    if rng.random() < 0.3:
-        y = change_gain(y, rng.uniform(-12, 12))
+            y = add_reverberation(y, sr, rng, strength, ratio)
     return y
 
 
-def count_copies(name: str) -> int:
-    """Return how many copies of each clip an augmentation makes."""
-    return N_EVERYDAY if name == EVERYDAY else 1
+class Copy(NamedTuple):
+    """A copy of each clip: the name of its augmentation, and which of those of that name."""
+
+    name: str
+    number: int = 0
+
+
+def list_copies(names: Sequence[str]) -> list[Copy]:
+    """Return the copies that augmentations make of each clip.
+
+    Examples
+    --------
+    >>> from sklearn_ser.audio.augmentation import list_copies
+    >>> [tuple(copy) for copy in list_copies(["gain", "room"])]
+    [('gain', 0), ('room', 0)]
+    >>> len(list_copies(["everyday"]))
+    4
+    """
+    return [Copy(name, i) for name in names for i in range(N_EVERYDAY if name == EVERYDAY else 1)]
 
 
 def parse_augment(augment: str | None) -> list[str]:
@@ -130,88 +151,173 @@ def parse_augment(augment: str | None) -> list[str]:
     return names
 
 
-class AugmentedClips(Clips):
-    """Clips, each changed in the same way whenever it is decoded.
+class Sources:
+    """What copies are made of: training clips, and recorded noise.
 
     Parameters
     ----------
     clips : Clips
-    name : str
-        One of `DEGRADATIONS`, or `EVERYDAY`.
-    seed : int
-    copy : int, default=0
-        Which of the copies that everyday life makes of each clip.
     speakers : ndarray of shape (n_clips,), default=None
         Who speaks in each clip: babble is made of others, where there are others.
     noise : Noise, default=None
         Recordings that noise is taken from.
+    checksums : ndarray of shape (n_clips,), default=None
+        SHA-256 of each file, where it is known.
     """
 
     def __init__(
         self,
         clips: Clips,
-        name: str,
-        seed: int,
-        copy: int = 0,
         speakers: np.ndarray | None = None,
         noise: Noise | None = None,
+        checksums: np.ndarray | None = None,
     ):
-        super().__init__(clips.sources, clips.settings, clips.index, clips.positions)
-        self.augmentation = name
-        self.seed = seed
-        self.copy = copy
-        self.speakers = speakers
+        self.clips = clips
         self.noise = noise
+        if checksums is None:
+            checksums = np.array([self._content(i).sha256 for i in range(len(clips))])
+        self.checksums = checksums
+        self.hashes = np.array([int(one[:16], 16) for one in checksums], dtype=np.uint64)
+        speakers = np.zeros(len(clips)) if speakers is None else speakers.astype(str)
+        self.speakers = np.unique(speakers, return_inverse=True)[1]
+
+    def _content(self, i: int) -> Content:
+        content = self.clips.content(i)
+        if content is None:
+            self.clips.decode(i)  # says what is wrong
+            raise AudioError(f"{self.clips.name(i)} cannot be read.")
+        return content
+
+    def decode(self, i: int) -> Decoded:
+        """Decode a clip, as its checksum says it is."""
+        content = self._content(i)
+        if content.sha256 != self.checksums[i]:
+            raise AudioError(f"{self.clips.name(i)} was changed during this run: start it again.")
+        return self.clips.decode(i, content)
+
+    @cached_property
+    def noise_checksum(self) -> str:
+        """A checksum of all recorded noise."""
+        known = () if self.noise is None else self.noise.checksums
+        return hashlib.sha256(" ".join(known).encode()).hexdigest()
+
+    def choose_voices(self, i: int, seed: Sequence[int]) -> np.ndarray:
+        """Return which clips talk behind clip `i`: 3 to 7 of other speakers.
+
+        Each possible voice has a random rank that depends on nothing but its checksum and the seed,
+        and the first are taken: where a fold leaves other clips out, most babble stays as it is.
+        """
+        rng = np.random.default_rng(seed)
+        n, mask = int(rng.integers(*N_VOICES)), rng.integers(2**64, dtype=np.uint64)
+        others = np.flatnonzero(self.speakers != self.speakers[i])
+        if not len(others):
+            others = np.flatnonzero(self.hashes != self.hashes[i])
+        ranks = _shuffle_bits(self.hashes[others] ^ mask)
+        return others[np.argsort(ranks, kind="stable")[:n]]
+
+
+def _shuffle_bits(x: np.ndarray) -> np.ndarray:
+    """Return random-looking numbers in place of others (the last steps of SplitMix64)."""
+    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return x ^ (x >> np.uint64(31))
+
+
+class AugmentedClips(Clips):
+    """Changed copies of clips, each the same whenever it is decoded: all of a clip, then the next.
+
+    Parameters
+    ----------
+    sources : Sources
+        What they are made of.
+    copies : sequence of n_copies Copy
+    seed : int
+    rows : sequence of int, default=None
+        Which of the n_clips * n_copies copies, by default all.
+    """
+
+    def __init__(
+        self,
+        sources: Sources,
+        copies: Sequence[Copy],
+        seed: int,
+        rows: Sequence[int] | None = None,
+    ):
+        clips = sources.clips
+        self.rows = range(len(clips) * len(copies)) if rows is None else rows
+        of = [row // len(copies) for row in self.rows]
+        super().__init__(
+            [clips.sources[i] for i in of], clips.settings, None, [clips.positions[i] for i in of]
+        )
+        self.made_of = sources
+        self.copies = copies
+        self.seed = seed
+        self._last: tuple[int, Decoded] | None = None  # a clip is decoded once for all its copies
+        self._checksums: dict[int, str] = {}  # by row
 
     def __getitem__(self, key):
-        found = super().__getitem__(key)
-        if isinstance(found, Clips):
-            speakers = None if self.speakers is None else self.speakers[key]
-            how = (self.augmentation, self.seed, self.copy, speakers, self.noise)
-            return AugmentedClips(found, *how)
-        return found
+        if isinstance(key, int | np.integer):
+            return self.decode(int(key)).y
+        rows = [self.rows[i] for i in np.arange(len(self))[key]]
+        some = AugmentedClips(self.made_of, self.copies, self.seed, rows)
+        some._checksums = self._checksums
+        return some
 
-    def content(self, i: int) -> None:
-        """Return `None`: what is made for one fit is not kept."""
+    def content(self, i: int) -> Content:
+        """Return the checksum of all that copy `i` is made of: equal copies have equal ones."""
+        row = self.rows[i]
+        if row not in self._checksums:
+            self._checksums[row] = self._plan(i).checksum
+        return Content(self.sources[i], self._checksums[row], None)
 
     def decode(self, i: int, content: Content | None = None) -> Decoded:
-        """Decode clip `i`, changed."""
-        decoded = super().decode(i)
+        """Decode the clip of copy `i`, and change it."""
+        clip, copy, steps, voices, rng, _ = self._plan(i)
+        if self._last is None or self._last[0] != clip:
+            self._last = clip, self.made_of.decode(clip)
+        decoded = self._last[1]
         y = np.ascontiguousarray(decoded.y)
         sr = self.sr or 22050
-        everyday = self.augmentation == EVERYDAY
-        seed = [self.seed, self.copy] if everyday else [self.seed]
-        rng = np.random.default_rng([*seed, zlib.crc32(y.data)])
+        noise = self.made_of.noise
 
-        def babble(n_times: int) -> np.ndarray:
-            return self._babble(i, n_times, rng)
+        def material(n_times: int) -> np.ndarray:
+            if any(DEGRADATIONS[step.name].needs == "noise" for step in steps):
+                assert noise is not None
+                return noise.draw(n_times, sr, rng)
+            return overlay((self.made_of.decode(j).y for j in voices), n_times, rng)
 
-        def recorded(n_times: int) -> np.ndarray:
-            assert self.noise is not None
-            return self.noise.draw(n_times, sr, rng)
-
-        if everyday:
-            noise = None if self.noise is None else recorded
-            changed = degrade_at_random(y, sr, rng, babble, noise)
-        else:
-            material = recorded if self.augmentation == "real" else babble
-            changed = degrade_alone(y, sr, self.augmentation, rng, material)
+        if copy.name != EVERYDAY:
+            rng = np.random.default_rng([self.seed, zlib.crc32(y.data)])
+            step = Step(copy.name, rng.uniform(*DEGRADATIONS[copy.name].drawn))
+            # The voice stays in front of a room that is learned by itself.
+            steps = [step._replace(ratio=6) if copy.name == "room" else step]
+        changed = apply_chain(y, sr, steps, rng, material)
         return decoded._replace(y=np.asarray(changed, dtype=np.float32))
 
-    def _babble(self, i: int, n_times: int, rng: Generator) -> np.ndarray:
-        """Return 3 to 7 clips of these at once, equally loud, of other speakers than clip `i`."""
-        others = np.arange(len(self)) != i
-        if self.speakers is not None:
-            other_speakers = self.speakers != self.speakers[i]
-            others = other_speakers if other_speakers.any() else others
-        mixed = np.zeros(n_times, dtype=np.float32)
-        if not others.any():
-            return mixed
-        for j in rng.choice(np.flatnonzero(others), size=rng.integers(3, 8)):
-            voice = super().decode(int(j)).y
-            power = np.mean(np.square(voice, dtype=np.float64))
-            if power:
-                voice = np.tile(voice, -(-n_times // len(voice)))
-                start = rng.integers(len(voice) - n_times + 1)
-                mixed += voice[start : start + n_times] / np.sqrt(power)
-        return mixed
+    def _plan(self, i: int) -> "_Plan":
+        """Return what copy `i` is made of, and how."""
+        of, (clip, number) = self.made_of, divmod(self.rows[i], len(self.copies))
+        copy = self.copies[number]
+        seed = [self.seed, copy.number, int(of.hashes[clip])]
+        rng = np.random.default_rng(seed)
+        everyday = copy.name == EVERYDAY
+        # The strength of a single change is drawn once the clip is decoded, as it always was.
+        steps = draw_chain(rng, of.noise is not None) if everyday else [Step(copy.name, 0.0)]
+        needs = {DEGRADATIONS[step.name].needs for step in steps}
+        voices = of.choose_voices(clip, [*seed, 1]) if "voices" in needs else np.arange(0)
+        made_of = [of.checksums[clip], *of.checksums[voices]]
+        made_of += [of.noise_checksum] if "noise" in needs else []
+        words = f"{copy} {self.seed} {[tuple(step) for step in steps]} {' '.join(made_of)}"
+        checksum = hashlib.sha256(words.encode()).hexdigest()
+        return _Plan(clip, copy, steps, voices, rng, checksum)
+
+
+class _Plan(NamedTuple):
+    """What a copy is made of, and how."""
+
+    clip: int
+    copy: Copy
+    steps: list[Step]
+    voices: np.ndarray
+    rng: Generator
+    checksum: str

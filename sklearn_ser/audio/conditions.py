@@ -1,7 +1,7 @@
 """Conditions of a robustness test: the same clips under each degradation, at each strength."""
 
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -11,7 +11,7 @@ from sklearn_ser.audio.degradations import DEGRADATIONS
 from sklearn_ser.audio.loader import Clips, Decoded
 from sklearn_ser.audio.noise import Noise
 
-__all__ = ["AS_RECORDED", "Condition", "DegradedClips", "list_conditions", "mix_voices"]
+__all__ = ["AS_RECORDED", "Condition", "DegradedClips", "list_conditions", "mix_voices", "overlay"]
 
 N_VOICES = (3, 8)  # how many talk at once, the upper end not included
 
@@ -165,11 +165,28 @@ def mix_voices(
     -------
     y : ndarray of shape (n_times,), float32
     """
-    mixed = np.zeros(n_times, dtype=np.float32)
     if not len(candidates):
-        return mixed
-    for i in rng.choice(candidates, size=rng.integers(*N_VOICES)):
-        voice = decode(int(i))
+        return np.zeros(n_times, dtype=np.float32)
+    chosen = rng.choice(candidates, size=rng.integers(*N_VOICES))
+    return overlay((decode(int(i)) for i in chosen), n_times, rng)
+
+
+def overlay(voices: Iterable[np.ndarray], n_times: int, rng: np.random.Generator) -> np.ndarray:
+    """Let waveforms sound at once, equally loud, each from a random place on and repeated.
+
+    Parameters
+    ----------
+    voices : iterable of ndarray of shape (n,)
+        Of any lengths; of none comes silence.
+    n_times : int
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    y : ndarray of shape (n_times,), float32
+    """
+    mixed = np.zeros(n_times, dtype=np.float32)
+    for voice in voices:
         power = np.mean(np.square(voice, dtype=np.float64)) if len(voice) else 0
         if power:
             mixed += np.resize(np.roll(voice, -rng.integers(len(voice))), n_times) / np.sqrt(power)

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 STAGES = {
     "features": "extracting features",
+    "copies": "changed copies",
     "fit": "fitting",
     "folds": "folds",
     "compare": "comparing",

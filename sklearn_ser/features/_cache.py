@@ -90,6 +90,17 @@ class FeatureCache:
             connection.executemany("UPDATE features SET used = ? WHERE key = ?", stale)
         return found
 
+    def find(self, keys: Sequence[bytes]) -> set[bytes]:
+        """Return those of the keys under which there are values, whole or not."""
+        found: set[bytes] = set()
+        with self._surviving(), self._connect() as connection:
+            for start in range(0, len(keys), _KEYS_AT_ONCE):
+                some = keys[start : start + _KEYS_AT_ONCE]
+                marks = ",".join("?" * len(some))
+                query = f"SELECT key FROM features WHERE key IN ({marks})"
+                found.update(key for (key,) in connection.execute(query, some))
+        return found
+
     def put(self, values: Mapping[bytes, bytes]) -> None:
         """Keep values, dropping the longest unused ones where there is no room."""
         if values:

@@ -113,6 +113,22 @@ def iter_batches(
         )
 
 
+def find_missing(transformers: Weighted, clips: Clips, cache: FeatureCache | None) -> list[int]:
+    """Return the positions of the clips whose features the cache does not hold.
+
+    Nothing is decoded; every clip must be readable, and its content known.
+    """
+    if cache is None:
+        return list(range(len(clips)))
+    plan = Plan.of(transformers, clips, cache, None)
+    keys = []
+    for i in range(len(clips)):
+        content = clips.content(i)
+        keys.append([plan.key(content, part) for part in plan.parts] if content else [None])
+    found = cache.find([key for row in keys for key in row if key is not None])
+    return [i for i, row in enumerate(keys) if not found.issuperset(row)]
+
+
 _at_work: Counter[str] = Counter()  # calls in this process, by the loop they belong to
 _work_ends = threading.Condition()
 

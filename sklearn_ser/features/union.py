@@ -9,7 +9,7 @@ from sklearn_ser._sklearn import active_transformers, keep_index, sequences_stay
 from sklearn_ser.audio.loader import Clips, check_clips
 from sklearn_ser.exceptions import OptionError
 from sklearn_ser.features._cache import FeatureCache
-from sklearn_ser.features._extraction import Batch, Inspect, extract, iter_batches
+from sklearn_ser.features._extraction import Batch, Inspect, extract, find_missing, iter_batches
 from sklearn_ser.features.transformers import ClipTransformer, SequenceTransformer
 
 __all__ = ["AudioFeatureUnion", "count_features", "name_features"]
@@ -147,6 +147,19 @@ class AudioFeatureUnion(FeatureUnion):
         yield from iter_batches(
             self._weighted(), self._check(X), self.n_jobs, self._cache(), inspect
         )
+
+    def find_missing(self, X) -> list[int]:
+        """Return the positions of the clips whose features are not in the cache.
+
+        Parameters
+        ----------
+        X : Clips
+
+        Returns
+        -------
+        positions : list of int
+        """
+        return find_missing(self._weighted(), self._check(X), self._cache())
 
     def _cache(self) -> FeatureCache | None:
         return None if self.cache_dir is None else FeatureCache(self.cache_dir, self.cache_size)

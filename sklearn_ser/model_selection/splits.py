@@ -79,6 +79,8 @@ class Subset:
         known.
     extract : callable
         From a pipeline to the features of these clips, of shape (n_clips, ...).
+    checksums : ndarray of shape (n_clips,), str, or None
+        SHA-256 of each file, where it is known.
 
     Examples
     --------
@@ -92,6 +94,7 @@ class Subset:
     rows: np.ndarray
     table: pd.DataFrame
     extract: Callable[[Pipeline], np.ndarray]
+    checksums: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -126,7 +129,20 @@ class Subset:
         def extract(pipeline: Pipeline) -> np.ndarray:
             return np.concatenate([self.X(pipeline), other.X(pipeline)])[order]
 
-        return Subset(rows[order], table.iloc[order].reset_index(drop=True), extract)
+        checksums = None
+        if self.checksums is not None and other.checksums is not None:
+            checksums = np.concatenate([self.checksums, other.checksums])[order]
+        table = table.iloc[order].reset_index(drop=True)
+        return Subset(rows[order], table, extract, checksums)
+
+    def take(self, rows: np.ndarray) -> "Subset":
+        """Return some of these clips, given by their positions here."""
+        return Subset(
+            self.rows[rows],
+            self.table.iloc[rows].reset_index(drop=True),
+            lambda pipeline: self.X(pipeline)[rows],
+            None if self.checksums is None else self.checksums[rows],
+        )
 
 
 def split_corpus(

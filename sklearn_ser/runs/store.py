@@ -8,15 +8,12 @@ import numpy as np
 import pandas as pd
 from sklearn.pipeline import Pipeline
 
-from sklearn_ser.audio.augmentation import AugmentedClips, count_copies
-from sklearn_ser.audio.noise import Noise
-from sklearn_ser.exceptions import CorpusError, OptionError
-from sklearn_ser.features._extraction import gather
+from sklearn_ser.exceptions import CorpusError
 from sklearn_ser.model_selection import Subset
 from sklearn_ser.pipelines import Extraction, drop_failures, extract_features
 from sklearn_ser.runs.options import Progress, RunOptions, silent
 
-__all__ = ["FeatureStore", "augmented_features"]
+__all__ = ["FeatureStore"]
 
 _KEPT = 3  # feature settings in memory at once; others come from the cache
 
@@ -117,7 +114,9 @@ class FeatureStore:
     def subset(self, rows: np.ndarray) -> Subset:
         """Return some clips, given by their positions."""
         table = self.table.iloc[rows].reset_index(drop=True)
-        return Subset(rows, table, lambda pipeline: self.features(pipeline)[rows])
+        return Subset(
+            rows, table, lambda pipeline: self.features(pipeline)[rows], self.checksums[rows]
+        )
 
     @property
     def checksums(self) -> np.ndarray:
@@ -135,45 +134,6 @@ class FeatureStore:
             self._progress("features", done, total, detail)
 
         return extract_features(pipeline, table["path"].tolist(), show)
-
-
-def augmented_features(
-    pipeline: Pipeline,
-    train: Subset,
-    names: Sequence[str],
-    seed: int,
-    noise: Noise | None = None,
-) -> np.ndarray:
-    """Return the features of changed copies of each clip for each augmentation.
-
-    Parameters
-    ----------
-    pipeline : Pipeline
-        What `make_pipeline` returned.
-    train : Subset of n_clips
-        Training clips, which have been read before: copies are made of nothing else.
-    names : sequence of n_augmentations str
-    seed : int
-    noise : Noise, default=None
-        Recordings that noise is taken from.
-
-    Returns
-    -------
-    X : ndarray of shape (n_copies * n_clips, ...), float32
-        All clips under the first augmentation, then all under the second, and so on; "everyday"
-        makes several copies.
-    """
-    clips = pipeline.named_steps["audio"].transform(train.path)
-    union = pipeline.named_steps["features"]
-    parts = []
-    copies = [(name, copy) for name in names for copy in range(count_copies(name))]
-    for name, copy in copies:
-        changed = AugmentedClips(clips, name, seed, copy, train.speaker, noise)
-        X, failures = gather(union.iter_batches(changed), len(clips))
-        if failures:
-            raise OptionError(f"`augment={name}`: {next(iter(failures.values()))}")
-        parts.append(X)
-    return np.concatenate(parts)
 
 
 def _setting(pipeline: Pipeline) -> str:

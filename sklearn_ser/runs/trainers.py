@@ -12,10 +12,9 @@ import numpy as np
 import pandas as pd
 from sklearn.base import clone
 from sklearn.pipeline import Pipeline
-from sklearn.utils.class_weight import compute_sample_weight
 from threadpoolctl import threadpool_limits
 
-from sklearn_ser.audio.augmentation import EVERYDAY, parse_augment
+from sklearn_ser.audio.augmentation import parse_augment
 from sklearn_ser.audio.noise import Noise
 from sklearn_ser.classifiers import (
     TemperatureScaledClassifier,
@@ -31,6 +30,7 @@ from sklearn_ser.model_selection.search import (
     grid_search,
     list_candidates,
 )
+from sklearn_ser.model_selection.training_rows import RowOptions, make_rows
 from sklearn_ser.pipelines import (
     RECIPES,
     check_on_error,
@@ -40,7 +40,6 @@ from sklearn_ser.pipelines import (
 )
 from sklearn_ser.runs.background import training_noise
 from sklearn_ser.runs.options import Progress, RunOptions, silent
-from sklearn_ser.runs.store import augmented_features
 
 __all__ = ["RecipeTrainer", "SearchTrainer", "Trained", "Trainer", "check_speakers", "scale"]
 
@@ -151,17 +150,21 @@ class RecipeTrainer:
         """
         steps = self.pipeline.named_steps
         scaler, clf = clone(steps["scale"]), clone(steps["clf"])
-        X, y, speaker = self._training_rows(train)
+        rows = self.row_options
+        X, clip, (order,) = make_rows(self.pipeline, train, [np.arange(len(train))], rows)
+        X, clip = X[order], clip[order]
+        speaker = None if train.speaker is None else train.speaker[clip]
         X = scaler.fit_transform(X, **_speakers_for(scaler, speaker))
         X_val, y_val = validation.X(self.pipeline), validation.y
         if len(validation):
             X_val = scaler.transform(X_val, **_speakers_for(scaler, validation.speaker))
+        weights = rows.weigh(train)
         how = fit_arguments(
             clf,
-            sample_weight=self._weights(train, len(y) // len(train)),
+            sample_weight=None if weights is None else weights[clip],
             X_val=X_val,
             y_val=y_val,
-            groups=np.tile(np.arange(len(train)), len(y) // len(train)),  # clips and their copies
+            groups=clip,  # with its copies
             on_epoch=self._show_epoch,
             checkpoint=self._checkpoint(train, validation),
         )
@@ -169,36 +172,21 @@ class RecipeTrainer:
             self.progress("fit", 0, 1, "")
         # Two BLAS threads on two busy cores can take a minute for what one does in a second.
         with threadpool_limits(1, user_api="blas"):
-            clf.fit(X, y, **how)
+            clf.fit(X, train.y[clip], **how)
         if "on_epoch" not in how:
             self.progress("fit", 1, 1, "")
         if self.calibrate:
             clf = TemperatureScaledClassifier(clone(clf)).calibrate(clf, X_val, y_val)
         return Trained(with_tail(self.pipeline, scaler, clf), self)
 
-    def _weights(self, train: Subset, n: int) -> np.ndarray | None:
-        """Return the weights of the clips, `n` times each with the copies; None for equal ones."""
-        everyday = EVERYDAY in self.augment
-        if not (self.balance or everyday):
-            return None
-        weights = np.ones(len(train))
-        if self.balance:
-            groups = train.table["corpus"].astype(str) + "\n" + train.table["emotion"].astype(str)
-            weights = compute_sample_weight("balanced", groups)
-        # A clip and what everyday life makes of it weigh one clip together.
-        return np.tile(weights / n if everyday else weights, n)
+    @property
+    def row_options(self) -> RowOptions:
+        """What is fitted on beside the clips as recorded, and how much each counts."""
 
-    def _training_rows(self, train: Subset) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
-        """Return features, emotions and speakers of the clips, and of changed copies after them."""
-        X, y, speaker = train.X(self.pipeline), train.y, train.speaker
-        if not self.augment:
-            return X, y, speaker
-        self.progress("features", 0, 1, "of changed copies")
-        copies = augmented_features(self.pipeline, train, self.augment, self.seed, self.noise)
-        self.progress("features", 1, 1, "of changed copies")
-        n = 1 + len(copies) // len(train)
-        speaker = None if speaker is None else np.tile(speaker, n)
-        return np.concatenate([X, copies]), np.tile(y, n), speaker
+        def show(done: int, total: int, detail: str) -> None:
+            self.progress("copies", done, total, detail)
+
+        return RowOptions(self.augment, self.seed, self.noise, self.balance, show)
 
     def _checkpoint(self, train: Subset, validation: Subset) -> Path | None:
         """Return the file for the state of this fit, named by what it is fitted on."""
