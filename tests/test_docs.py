@@ -6,6 +6,7 @@ import shlex
 import shutil
 import warnings
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,6 +14,8 @@ import soundfile
 import typer
 
 from sklearn_ser.cli import app
+from sklearn_ser.corpora import _registry as registry
+from sklearn_ser.corpora import list_corpora, load_data
 from sklearn_ser.report.example_clips import MOST_EXAMPLES, MOST_MISTAKES
 from tests.conftest import SR, voice
 
@@ -72,6 +75,31 @@ def test_embedding(title, program, desk, capsys):
 def test_every_section_has_run():
     titles = [title for title, _ in examples(DOCS / "embedding.md")]
     assert titles == ["A script", "A FastAPI app", "A batch job", "A notebook"]
+
+
+def test_corpora(tmp_path, monkeypatch):
+    """What the page says of any other corpus is what happens: a CSV, and a reader of its own."""
+    programs = dict(examples(DOCS / "corpora.md"))
+    assert list(programs) == ["A CSV", "A reader"]
+    monkeypatch.chdir(tmp_path)
+    names = [f"{e}-{s}-b1.wav" for e in ("dis", "gio", "neu") for s in ("f1", "m2")]
+    (tmp_path / "EMOVO").mkdir()
+    for name in names:
+        soundfile.write(tmp_path / "EMOVO" / name, voice(0.2), SR)
+    exec(compile(programs["A CSV"], "corpora.md, A CSV", "exec"), {})
+    by_csv = load_data("emovo.csv")
+    assert by_csv["emotion"].tolist() == ["disgust"] * 2 + ["happy"] * 2 + ["neutral"] * 2
+    space: dict = {"__name__": "example"}
+    exec(compile(programs["A reader"], "corpora.md, A reader", "exec"), space)
+    entry = SimpleNamespace(name="emovo", value="x", load=lambda: space["READER"])
+    monkeypatch.setattr(registry, "entry_points", lambda group: [entry])
+    monkeypatch.setenv("SKLEARN_SER_DATA", str(tmp_path))
+    by_reader = load_data("emovo")
+    for column in ("path", "emotion", "speaker", "text"):
+        assert by_reader[column].tolist() == by_csv[column].tolist()
+    assert by_reader["sex"].tolist() == ["female", "male"] * 3
+    (row,) = list_corpora().query("name == 'emovo'").to_dict("records")
+    assert (row["clips"], row["speakers"], row["language"]) == (6, 2, "Italian")
 
 
 PAGES = [DOCS.parent / name for name in ("README.md", "CONTRIBUTING.md")] + sorted(

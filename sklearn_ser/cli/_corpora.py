@@ -46,19 +46,21 @@ def list_command(json: JsonOption = False) -> None:
     rows = [_plain(row) for row in list_corpora().to_dict("records")]
     if json:
         return print_json({"data_folder": str(data_home()), "corpora": rows})
-    table = _table("name", "corpus", "clips here", "licence")
+    table = _table("name", "language", "clips here", "speakers", "emotions", "hours", "licence")
     for row in rows:
-        full = f" of {row['clips_in_full']}" if row["clips_in_full"] else ""
         table.add_row(
             printable(row["name"]),
-            printable(row["title"]),
-            f"{row['clips']}{full}" if row["here"] else "-",
+            printable(row["language"] or "?"),
+            _of(row["clips"] or None, row["clips_in_full"]) if row["here"] else "-",
+            _of(row["speakers"], row["speakers_in_full"]),
+            str(len(row["emotions"]) or "?"),
+            _of(row["hours"], row["hours_in_full"]),
             printable(row["licence"]),
         )
     _print(table)
     for row in rows:
         if not row["here"]:
-            _print(f"{row['name']}: {row['how_to_get']}")
+            _print(f"{row['title']} ({row['name']}): {row['how_to_get']}")
     return _print(f"Data folder: {data_home()} (set SKLEARN_SER_DATA to change it)")
 
 
@@ -139,6 +141,8 @@ def _draw(table: Any, folder: Path) -> list[str]:
 def _show(summary: dict[str, Any]) -> None:
     for name, about in summary["corpora"].items():
         _print(f"{about['title'] or name}: {about['clips']} clips", style="bold")
+        if about["language"]:
+            _print(f"  language: {about['language']}")
         if about["licence"]:
             _print(f"  licence: {about['licence']}\n  {about['citation']}")
     for heading in ("emotion", "speaker"):
@@ -151,8 +155,8 @@ def _show(summary: dict[str, Any]) -> None:
     seconds = summary["seconds"]
     if seconds:
         _print(
-            f"duration: {seconds['total'] / 60:.1f} min in all; from {seconds['shortest']:.2f} to "
-            f"{seconds['longest']:.2f} s, median {seconds['median']:.2f} s"
+            f"duration: {seconds['total'] / 3600:.2f} hours in all; from {seconds['shortest']:.2f} "
+            f"to {seconds['longest']:.2f} s, median {seconds['median']:.2f} s"
         )
     if "plots" in summary:
         names = ", ".join(Path(path).name for path in summary["plots"])
@@ -171,8 +175,16 @@ def _plain(row: dict[Any, Any]) -> dict[str, Any]:
     from sklearn_ser._files import nan_to_none
 
     plain = nan_to_none(row)
-    full = plain["clips_in_full"]
-    return {**plain, "clips_in_full": None if full is None else int(full)}
+    counts = ("clips_in_full", "speakers", "speakers_in_full")
+    whole = {name: None if plain[name] is None else int(plain[name]) for name in counts}
+    return {**plain, **whole}
+
+
+def _of(here: float | None, full: float | None) -> str:
+    """Say how much of a corpus is here: "5 of 9", or one number where they are the same."""
+    form = ".1f" if isinstance(here, float) or isinstance(full, float) else "d"
+    numbers = [format(n, form) for n in (here, full) if n is not None]
+    return " of ".join(dict.fromkeys(numbers)) or "?"
 
 
 def _table(*headings: str) -> Any:
@@ -180,7 +192,7 @@ def _table(*headings: str) -> Any:
 
     table = Table()
     for heading in headings:
-        number = heading in ("clips", "clips here", "share")
+        number = heading in ("clips", "clips here", "speakers", "emotions", "hours", "share")
         table.add_column(heading, justify="right" if number else "left", overflow="fold")
     return table
 

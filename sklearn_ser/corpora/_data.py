@@ -19,6 +19,7 @@ from sklearn_ser.corpora.base import Reader
 from sklearn_ser.corpora.folder import read_folder
 from sklearn_ser.corpora.listing import absolute, list_folder, make_table, read_listing, to_records
 from sklearn_ser.corpora.selection import map_emotions, take_emotions
+from sklearn_ser.corpora.summary import summarise
 from sklearn_ser.corpora.synthetic import make_synthetic
 from sklearn_ser.corpora.table import read_table
 from sklearn_ser.exceptions import CorpusError, CorpusWarning
@@ -241,9 +242,11 @@ def list_corpora() -> pd.DataFrame:
 
     Returns
     -------
-    pandas.DataFrame of shape (n_corpora, 8)
-        With the columns `name`, `title`, `here` (bool), `clips` (how many are here),
-        `clips_in_full` (how many the whole corpus has), `folder`, `licence` and `how_to_get`.
+    pandas.DataFrame of shape (n_corpora, 14)
+        With the columns `name`, `title`, `language`, `emotions` (a list), `here` (bool), `clips`,
+        `speakers` and `hours` (of what is here, measured), `clips_in_full`, `speakers_in_full` and
+        `hours_in_full` (of the whole corpus, where that is known), `folder`, `licence` and
+        `how_to_get`.
 
     Examples
     --------
@@ -253,17 +256,39 @@ def list_corpora() -> pd.DataFrame:
     rows = []
     for reader in readers().values():
         folder = find_folder(reader.name)
-        clips = count_clips(reader, folder) if folder else 0
+        here = _measure(reader, folder) if folder else {"clips": 0}
         rows.append(
             {
                 "name": reader.name,
                 "title": reader.title,
-                "here": clips > 0,
-                "clips": clips,
+                "language": reader.language,
+                "emotions": list(reader.emotions),
+                "here": here["clips"] > 0,
+                "clips": here["clips"],
                 "clips_in_full": reader.n_clips,
-                "folder": str(folder) if clips else None,
+                "speakers": here.get("speakers"),
+                "speakers_in_full": reader.n_speakers,
+                "hours": here.get("hours"),
+                "hours_in_full": reader.hours,
+                "folder": str(folder) if here["clips"] else None,
                 "licence": reader.licence,
                 "how_to_get": get_by(reader),
             }
         )
     return pd.DataFrame(rows)
+
+
+def _measure(reader: Reader, folder: Path) -> dict[str, Any]:
+    """Count clips and speakers of a corpus in a folder, and the hours by the files' headers."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", CorpusWarning)  # `corpora show` says what is left out
+            summary = summarise(_read(reader, folder))
+    except CorpusError:
+        return {"clips": 0}
+    seconds = summary["seconds"]
+    return {
+        "clips": summary["clips"],
+        "speakers": len(summary["speakers"]) or None,
+        "hours": seconds["total"] / 3600 if seconds else None,
+    }

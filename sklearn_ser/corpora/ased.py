@@ -64,6 +64,10 @@ READER = Reader(
     example="a1-02-03-01-17.wav",
     parse=parse,
     n_clips=2474,
+    language="Amharic",
+    n_speakers=65,
+    emotions=("angry", "fear", "happy", "neutral", "sad"),
+    hours=2.1,
     how_to_get=(
         "Get ASED_V1 from its authors (see https://doi.org/10.1145/3529759) and put it into the "
         "folder 'ased' of your data folder."

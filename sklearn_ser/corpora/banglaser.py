@@ -59,6 +59,9 @@ READER = Reader(
     example="03-01-03-01-02-01-15.wav",
     parse=parse,
     n_clips=1467,
+    language="Bangla",
+    n_speakers=34,
+    emotions=("angry", "happy", "neutral", "sad", "surprise"),
     how_to_get=(
         "Download it from https://data.mendeley.com/datasets/t9h6p943xy/5 and unpack it into the "
         "folder 'banglaser' of your data folder."

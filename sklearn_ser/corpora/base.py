@@ -59,6 +59,13 @@ class Reader:
         and `intensity`. Only the path is looked at: the file need not exist.
     n_clips : int, default=None
         How many clips the whole corpus has, where that is known.
+    language : str, default=None
+        What is spoken, by its English name.
+    n_speakers : int, default=None
+    emotions : tuple of str, default=()
+        All of them, in the common vocabulary.
+    hours : float, default=None
+        How long the whole corpus is.
     downloads : tuple of Download, default=()
         The archives that make up the corpus; empty where it cannot be had without a person.
     how_to_get : str, default=""
@@ -84,6 +91,10 @@ class Reader:
     example: str
     parse: Callable[[Path], dict[str, str | None] | None]
     n_clips: int | None = None
+    language: str | None = None
+    n_speakers: int | None = None
+    emotions: tuple[str, ...] = ()
+    hours: float | None = None
     downloads: tuple[Download, ...] = ()
     how_to_get: str = ""
     suffixes: tuple[str, ...] = AUDIO_SUFFIXES

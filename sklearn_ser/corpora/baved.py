@@ -53,6 +53,9 @@ READER = Reader(
     example="49-m-23-6-1-201.wav",
     parse=parse,
     n_clips=1935,
+    language="Arabic",
+    n_speakers=60,
+    emotions=("high intensity", "low intensity", "middle intensity"),
     how_to_get=(
         "Get it from https://github.com/40uf411/Basic-Arabic-Vocal-Emotions-Dataset and put it "
         "into the folder 'baved' of your data folder."

@@ -68,6 +68,10 @@ READER = Reader(
     example="1001_DFA_ANG_XX.wav",
     parse=parse,
     n_clips=7442,
+    language="English",
+    n_speakers=91,
+    emotions=("angry", "disgust", "fear", "happy", "neutral", "sad"),
+    hours=5.3,
     suffixes=(".wav",),
     how_to_get=(
         "Install git-lfs, run 'git lfs clone https://github.com/CheyneyComputerScience/CREMA-D' "

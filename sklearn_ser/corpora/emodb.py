@@ -69,5 +69,9 @@ READER = Reader(
     example="03a01Fa.wav",
     parse=parse,
     n_clips=535,
+    language="German",
+    n_speakers=10,
+    emotions=("angry", "boredom", "disgust", "fear", "happy", "neutral", "sad"),
+    hours=0.4,
     downloads=(Download("http://emodb.bilderbar.info/download/download.zip", "emodb.zip"),),
 )

@@ -56,6 +56,10 @@ READER = Reader(
     example="EB0_anger_12.wav",
     parse=parse,
     n_clips=4481,
+    language="Polish",
+    n_speakers=9,
+    emotions=("angry", "fear", "happy", "neutral", "sad", "surprise"),
+    hours=3.0,
     how_to_get=(
         "Get the folder 'samples' from https://github.com/amu-cai/nEMO and put it into the folder "
         "'nemo' of your data folder."

@@ -72,6 +72,10 @@ READER = Reader(
     example="03-01-06-01-02-01-12.wav",
     parse=parse,
     n_clips=1440,
+    language="English",
+    n_speakers=24,
+    emotions=("angry", "calm", "disgust", "fear", "happy", "neutral", "sad", "surprise"),
+    hours=1.5,
     downloads=(
         Download(
             "https://zenodo.org/records/1188976/files/Audio_Speech_Actors_01-24.zip",

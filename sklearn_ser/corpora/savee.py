@@ -75,6 +75,10 @@ READER = Reader(
     example="DC_a01.wav",
     parse=parse,
     n_clips=480,
+    language="English",
+    n_speakers=4,
+    emotions=("angry", "disgust", "fear", "happy", "neutral", "sad", "surprise"),
+    hours=0.5,
     how_to_get=(
         "Fill in the registration form at http://kahlan.eps.surrey.ac.uk/savee/Download.html, "
         "then unpack AudioData.zip into the folder 'savee' of your data folder."

@@ -24,10 +24,10 @@ def summarise(table: pd.DataFrame) -> dict[str, Any]:
     -------
     dict
         `clips` (how many), `emotions`, `speakers` and `sexes` (how many clips of each), `corpora`
-        (clips, title, licence, citation of each), `texts` (how many different ones), `seconds` (a
-        dict of `total`, `shortest`, `median`, `longest`, None where no file is readable),
-        `sampling_rates` (Hz, how many clips of each), `unreadable`, `left_out` and `copies` (lists
-        of paths).
+        (clips, title, language, licence, citation of each), `texts` (how many different ones),
+        `seconds` (a dict of `total`, `shortest`, `median`, `longest`, None where no file is
+        readable), `sampling_rates` (Hz, how many clips of each), `unreadable`, `left_out` and
+        `copies` (lists of paths).
     """
     seconds: list[float] = []
     rates: Counter[int] = Counter()
@@ -71,7 +71,7 @@ def _corpora(table: pd.DataFrame) -> dict[str, dict[str, Any]]:
         name: {"clips": clips}
         | {
             field: getattr(known[name], field) if name in known else None
-            for field in ("title", "licence", "citation")
+            for field in ("title", "language", "licence", "citation")
         }
         for name, clips in _counts(table["corpus"]).items()
     }

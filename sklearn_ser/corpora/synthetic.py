@@ -136,6 +136,9 @@ READER = Reader(
     example="syn-f01-bamoli-angry-1.wav",
     parse=parse,
     n_clips=len(SPEAKERS) * len(WORDS) * len(DELIVERIES),
+    language="none",
+    n_speakers=len(SPEAKERS),
+    emotions=tuple(sorted(DELIVERIES)),
     how_to_get="It is made on this machine the first time it is asked for.",
 )
 

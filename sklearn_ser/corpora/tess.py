@@ -62,6 +62,10 @@ READER = Reader(
     example="OAF_back_angry.wav",
     parse=parse,
     n_clips=2800,
+    language="English",
+    n_speakers=2,
+    emotions=("angry", "disgust", "fear", "happy", "neutral", "sad", "surprise"),
+    hours=1.6,
     downloads=(
         Download(
             "https://borealisdata.ca/api/access/dataset/:persistentId/"

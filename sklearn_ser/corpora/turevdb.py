@@ -56,6 +56,10 @@ READER = Reader(
     example="1157_kz_ağaç.wav",
     parse=parse,
     n_clips=1735,
+    language="Turkish",
+    n_speakers=6,
+    emotions=("angry", "calm", "happy", "sad"),
+    hours=0.5,
     how_to_get=(
         "Follow the paper at https://aclanthology.org/2020.sltu-1.52/ to the recordings and put "
         "them into the folder 'turev-db' of your data folder."

@@ -57,6 +57,10 @@ READER = Reader(
     example="SM1_F10_A010.wav",
     parse=parse,
     n_clips=400,
+    language="Urdu",
+    n_speakers=38,
+    emotions=("angry", "happy", "neutral", "sad"),
+    hours=0.3,
     how_to_get=(
         "Follow the paper at https://arxiv.org/abs/1812.10411 to the recordings and put them into "
         "the folder 'urdu' of your data folder."

@@ -43,10 +43,13 @@ def run(*arguments):
 def test_list(tess, home, arguments):
     result = run(*arguments)
     assert result.exit_code == 0
-    assert "TESS, Toronto emotional speech set" in result.stdout
-    assert "3 of 2800" in result.stdout
-    assert "ravdess: Run 'sklearn-ser corpora get ravdess'." in result.stdout
-    assert "tess: Run" not in result.stdout
+    lines = {line.split()[1]: line for line in result.stdout.splitlines() if "│" in line}
+    columns = [cell.strip() for cell in lines["tess"].split("│")[1:-1]]
+    assert columns == ["tess", "English", "3 of 2800", "2", "7", "0.0 of 1.6", "CC BY-NC-ND 4.0"]
+    columns = [cell.strip() for cell in lines["banglaser"].split("│")[1:-1]]
+    assert columns == ["banglaser", "Bangla", "-", "34", "5", "?", "CC BY 4.0"]
+    assert "song (ravdess): Run 'sklearn-ser corpora get ravdess'." in result.stdout
+    assert "(tess): Run" not in result.stdout
     assert f"Data folder: {home}" in result.stdout
 
 
@@ -60,6 +63,10 @@ def test_list_as_json(tess, home, arguments):
     assert by_name["tess"]["here"] is True
     assert by_name["tess"]["clips"] == 3
     assert by_name["tess"]["clips_in_full"] == 2800
+    assert by_name["tess"]["hours"] == pytest.approx(1.5 / 3600)
+    assert (by_name["tess"]["speakers"], by_name["savee"]["speakers"]) == (2, None)
+    assert by_name["savee"]["language"] == "English"
+    assert "surprise" in by_name["savee"]["emotions"]
     assert by_name["savee"]["here"] is False
     assert by_name["savee"]["folder"] is None
 

@@ -386,6 +386,19 @@ def test_list_corpora(home):
     assert "corpora get emodb" in table.loc["emodb", "how_to_get"]
     assert "git lfs" in table.loc["crema-d", "how_to_get"]
     assert table["licence"].str.len().gt(5).all()
+    assert table["language"].notna().all()
+    assert table["emotions"].str.len().gt(2).all()
+    assert (table["speakers_in_full"] > 1).all()
+    assert (table.loc["tess", "speakers"], table.loc["emodb", "speakers_in_full"]) == (2, 10)
+    assert table["hours"].isna().all()  # the files hold nothing
+
+
+def test_emotions_of_readers_are_those_of_their_labels():
+    """What `corpora list` says of a corpus is what its reader makes of the names of its files."""
+    for reader in registry.BUILT_IN:
+        assert canonical_emotion(reader.parse(Path(reader.example))["label"]) in reader.emotions
+        assert list(reader.emotions) == sorted(reader.emotions)
+        assert list(map(canonical_emotion, reader.emotions)) == list(reader.emotions)
 
 
 def parse_mine(path):
@@ -486,6 +499,7 @@ def test_summarise_where_nothing_is_readable():
     assert summary["corpora"]["rec"] == {
         "clips": 1,
         "title": None,
+        "language": None,
         "licence": None,
         "citation": None,
     }
