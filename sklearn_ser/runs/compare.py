@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from sklearn_ser._files import to_json
+from sklearn_ser.corpora import load_data, parse_map
 from sklearn_ser.exceptions import OptionError
 from sklearn_ser.metrics import compare_pairs
 from sklearn_ser.report.figures import SCORES, draw_comparison
@@ -17,9 +18,7 @@ from sklearn_ser.runs.options import (
     Progress,
     RunOptions,
     data_name,
-    mapping_of,
     name_of_folds,
-    read_data,
     silent,
 )
 from sklearn_ser.runs.run_folder import new_folder, writing
@@ -73,7 +72,9 @@ def compare_run(
     progress = on_progress or silent
     each = [replace(options, clf=clf) for clf in clfs]
     trainers = {one.clf: RecipeTrainer.from_options(one, _epochs_of(progress)) for one in each}
-    table = read_data(options)
+    table = load_data(
+        options.data, emotions=options.emotions, map=options.map, on_error=options.on_error
+    )
     if options.normalize_speakers:
         check_speakers(table)
     for split in splits:  # what is wrong with a split is said before the work of extraction
@@ -109,7 +110,7 @@ def compare_run(
         comparison |= {
             "headline": headline(comparison["rows"], comparison["tests"]),
             "data": data_name(options.data),
-            **mapping_of(options),
+            **({"map": parse_map(options.map)} if options.map else {}),
             "n_clips": len(store),
             "emotions": sorted(set(store.emotions)),
             "seed": options.seed,

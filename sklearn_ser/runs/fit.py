@@ -4,10 +4,11 @@ import time
 from dataclasses import replace
 from typing import Any
 
+from sklearn_ser.corpora import load_data
 from sklearn_ser.metrics import Metrics
 from sklearn_ser.model_selection.search import SearchOptions, SearchResult
 from sklearn_ser.report.figures import draw_search
-from sklearn_ser.runs.options import Progress, RunOptions, data_name, mapping_of, read_data, silent
+from sklearn_ser.runs.options import Progress, RunOptions, data_name, silent
 from sklearn_ser.runs.run_folder import forget_options, new_folder, write_options, writing
 from sklearn_ser.runs.store import FeatureStore
 from sklearn_ser.runs.stress import check_stress, stress_folds
@@ -101,7 +102,9 @@ def _train(
     started, noise = time.perf_counter(), trainer.noise
     if options.stress:
         check_stress(options)
-    table = read_data(options)
+    table = load_data(
+        options.data, emotions=options.emotions, map=options.map, on_error=options.on_error
+    )
     if options.normalize_speakers:
         check_speakers(table)
     split_run(table, options, trainer)  # what is wrong with it is said before the work
@@ -119,7 +122,6 @@ def _train(
         metrics = score_run(outcome, store, options) | {
             "classifier": options.clf,
             "seed": options.seed,
-            **mapping_of(options),
             "skipped": store.skipped,
             "audit": audit,
             "importance": measure_importance(outcome, store, options.seed),

@@ -5,18 +5,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
 from sklearn_ser._files import printable
-from sklearn_ser.corpora import load_data, parse_map
 
 __all__ = [
     "Progress",
     "RunOptions",
     "data_name",
-    "mapping_of",
     "name_of_folds",
-    "read_data",
     "silent",
 ]
 
@@ -67,19 +62,6 @@ def data_name(data: str) -> str:
     return printable("+".join(Path(name.strip()).stem or "data" for name in data.split(",")))
 
 
-def read_data(options: RunOptions) -> pd.DataFrame:
-    """Return the table of the data, with the emotions that the options say."""
-    return load_data(
-        options.data, emotions=options.emotions, map=options.map, on_error=options.on_error
-    )
-
-
 def name_of_folds(folds_from: str) -> str:
     """Return what scores call published folds, in the place of a split: no path of this machine."""
     return f"folds of {data_name(folds_from)}".lower()
-
-
-def mapping_of(options: RunOptions) -> dict[str, dict[str, str]]:
-    """Return what documents of a run say of its mapped labels: nothing where there are none."""
-    mapping = parse_map(options.map)
-    return {"map": mapping} if mapping else {}

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from sklearn_ser.audio.noise import Noise
+from sklearn_ser.corpora import parse_map
 from sklearn_ser.exceptions import LeakageWarning, OptionError
 from sklearn_ser.metrics import bootstrap_scores, feature_importance, pool_importance, score
 from sklearn_ser.model_selection import Fold, Subset, audit_split, split_corpus, split_folds
@@ -261,6 +262,7 @@ def score_run(outcome: Outcome, store: FeatureStore, options: RunOptions) -> dic
         **score(truth, predictions.predicted),
         **bootstrap_scores(truth, predictions.predicted, speakers, seed=options.seed),
         "split": folds[0].split,
+        **({"map": parse_map(options.map)} if options.map else {}),
         "validation_by": folds[0].validation_by,
         **sizes,
         "n_test": len(predictions.rows),

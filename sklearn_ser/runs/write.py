@@ -22,7 +22,7 @@ from sklearn_ser.persistence import read_card, save_pipeline
 from sklearn_ser.report.figures import draw_confusion_matrix, draw_training_curves
 from sklearn_ser.report.run_page import Evidence, write_report
 from sklearn_ser.report.verdict import describe_map, name_split
-from sklearn_ser.runs.options import RunOptions, data_name, mapping_of
+from sklearn_ser.runs.options import RunOptions, data_name
 from sklearn_ser.runs.store import FeatureStore
 from sklearn_ser.runs.training import Outcome, Predictions
 
@@ -202,7 +202,7 @@ def _describe_run(result: RunResult) -> dict[str, Any]:
             "corpora": sorted(set(table["corpus"].dropna().astype(str))),
             "n_clips": len(table),
             "emotions": {str(k): int(v) for k, v in table["emotion"].value_counts().items()},
-            **mapping_of(options),
+            **({"map": metrics["map"]} if "map" in metrics else {}),
             "fingerprint": store.fingerprint,
             "skipped": store.skipped,
         },
