@@ -16,6 +16,7 @@ from sklearn_ser.report.style import PALETTE, in_style
 
 __all__ = [
     "Chart",
+    "coverage_curve",
     "draw_clip",
     "draw_coverage",
     "draw_durations",
@@ -23,7 +24,9 @@ __all__ = [
     "draw_mel",
     "draw_reliability",
     "draw_wave",
+    "plot_coverage",
     "plot_history",
+    "plot_reliability",
 ]
 
 INK, FAINT, FIRST, SECOND = (PALETTE[name] for name in ("ink", "rule", "first", "second"))
@@ -106,12 +109,32 @@ def draw_reliability(calibration: Mapping[str, Any]) -> Chart:
 
     A bar of fewer than `FEW_CLIPS` clips is hollow: its height is mostly chance.
     """
-    figure, (shares, counts) = _start(rows=(3, 1), xlim=(0, 1))
-    bins = calibration["bins"]
-    low = np.array([row["low"] for row in bins])
-    width = np.array([row["high"] for row in bins]) - low
-    n = np.array([row["n"] for row in bins])
-    accuracy = np.array([row["accuracy"] for row in bins])
+    figure, (shares, counts) = _start(rows=(3, 1))
+    plot_reliability(shares, counts, calibration)
+    low, width, n, _ = _bins(calibration)
+    alt = (
+        f"Reliability diagram: confidence {calibration['confidence']:.0%} on average, expected "
+        f"calibration error {calibration['ece']:.3f} over {calibration['n_bins']} bins. "
+        f"Most clips ({n.max()} of {n.sum()}) have a confidence between {low[n.argmax()]:.2f} and "
+        f"{(low + width)[n.argmax()]:.2f}."
+    )
+    if n_few := int((n < FEW_CLIPS).sum()):
+        alt += f" {n_few} of {len(n)} bars stand for fewer than {FEW_CLIPS} clips."
+    return _finish(figure, "reliability", "Reliability", alt)
+
+
+def _bins(calibration: Mapping[str, Any]) -> tuple[np.ndarray, ...]:
+    """Return lower edge, width, clips and accuracy of each bin."""
+    low, high, n, accuracy = (
+        np.array([row[key] for row in calibration["bins"]])
+        for key in ("low", "high", "n", "accuracy")
+    )
+    return low, high - low, n, accuracy
+
+
+def plot_reliability(shares: Any, counts: Any, calibration: Mapping[str, Any]) -> None:
+    """Plot accuracy by confidence on the axes `shares`, and the clips of each bar on `counts`."""
+    low, width, n, accuracy = _bins(calibration)
     for few, label, style in [
         (n >= FEW_CLIPS, "share right", {"color": FIRST, "alpha": 0.75}),
         (n < FEW_CLIPS, f"fewer than {FEW_CLIPS} clips", {"fill": False, "linestyle": ":"}),
@@ -125,37 +148,54 @@ def draw_reliability(calibration: Mapping[str, Any]) -> Chart:
     shares.legend(loc="upper left")
     counts.bar(low, n, width, align="edge", color=SECOND, edgecolor=FAINT)
     counts.set(xlabel="confidence", ylabel="clips", yticks=[0, n.max()])
-    alt = (
-        f"Reliability diagram: confidence {calibration['confidence']:.0%} on average, expected "
-        f"calibration error {calibration['ece']:.3f} over {calibration['n_bins']} bins. "
-        f"Most clips ({n.max()} of {n.sum()}) have a confidence between {low[n.argmax()]:.2f} and "
-        f"{(low + width)[n.argmax()]:.2f}."
-    )
-    if n_few := int((n < FEW_CLIPS).sum()):
-        alt += f" {n_few} of {len(n)} bars stand for fewer than {FEW_CLIPS} clips."
-    return _finish(figure, "reliability", "Reliability", alt)
+    for axes in (shares, counts):
+        axes.set_xlim(0, 1)
 
 
 @in_style
 def draw_coverage(confidence: ArrayLike, right: ArrayLike) -> Chart:
     """Draw the accuracy of the predictions that are kept when the unsure ones are dropped."""
-    confidence = np.asarray(confidence)
-    order = np.argsort(-confidence, kind="stable")
-    share = np.arange(1, len(order) + 1) / len(order)
-    accuracy = np.cumsum(np.asarray(right)[order]) / np.arange(1, len(order) + 1)
-    last = np.append(np.diff(confidence[order]) != 0, True)  # equally sure clips come together
-    figure, axes = _start(
-        xlabel="coverage: share of predictions kept", ylabel="share right", xlim=(0, 1.02)
-    )
-    axes.plot(share[last], accuracy[last], color=FIRST, drawstyle="steps-post")
-    axes.axhline(accuracy[-1], color=INK, linestyle=":", linewidth=1)
-    axes.set_ylim(max(0, accuracy[last].min() - 0.05), 1.01)
-    half = accuracy[last][np.searchsorted(share[last], 0.5)]
+    figure, axes = _start()
+    share, accuracy = coverage_curve(confidence, right)
+    plot_coverage(axes, share, accuracy)
+    half = accuracy[np.searchsorted(share, 0.5)]
     alt = (
         f"Accuracy against coverage: {accuracy[-1]:.1%} of all predictions are right, and "
         f"{half:.1%} of the half with the higher confidence."
     )
     return _finish(figure, "coverage", "Coverage and accuracy", alt)
+
+
+def coverage_curve(confidence: ArrayLike, right: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
+    """Return the share of predictions that are kept, and how many of those are right.
+
+    Parameters
+    ----------
+    confidence : array-like of shape (n_clips,)
+    right : array-like of shape (n_clips,)
+        Whether each prediction is right.
+
+    Returns
+    -------
+    share, accuracy : ndarray of shape (n_confidences,)
+        From the surest predictions alone to all of them.
+    """
+    confidence = np.asarray(confidence)
+    order = np.argsort(-confidence, kind="stable")
+    share = np.arange(1, len(order) + 1) / len(order)
+    accuracy = np.cumsum(np.asarray(right)[order]) / np.arange(1, len(order) + 1)
+    last = np.append(np.diff(confidence[order]) != 0, True)  # equally sure clips come together
+    return share[last], accuracy[last]
+
+
+def plot_coverage(axes: Any, share: np.ndarray, accuracy: np.ndarray) -> None:
+    """Plot accuracy by coverage, and the accuracy of all predictions."""
+    axes.plot(share, accuracy, color=FIRST, drawstyle="steps-post")
+    axes.axhline(accuracy[-1], color=INK, linestyle=":", linewidth=1)
+    axes.set(
+        xlabel="coverage: share of predictions kept", ylabel="share right", xlim=(0, 1.02),
+        ylim=(max(0, accuracy.min() - 0.05), 1.01),
+    )  # fmt: skip
 
 
 @in_style

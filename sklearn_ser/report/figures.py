@@ -11,7 +11,13 @@ from numpy.typing import ArrayLike
 from sklearn_ser.report.charts import plot_history
 from sklearn_ser.report.style import PALETTE, heat, in_style
 
-__all__ = ["draw_comparison", "draw_confusion_matrix", "draw_search", "draw_training_curves"]
+__all__ = [
+    "draw_comparison",
+    "draw_confusion_matrix",
+    "draw_search",
+    "draw_training_curves",
+    "plot_confusion",
+]
 
 SCORES = {"accuracy": "accuracy", "uar": "UAR", "macro_f1": "macro F1"}
 MOST_CANDIDATES = 30  # in one figure, the best first
@@ -37,18 +43,43 @@ def draw_confusion_matrix(
         Rows are the truth, columns the predictions.
     """
     from matplotlib.figure import Figure
-    from sklearn.metrics import ConfusionMatrixDisplay, confusion_matrix
+    from sklearn.metrics import confusion_matrix
 
     emotions = np.union1d(truth, predicted)
     counts = confusion_matrix(truth, predicted, labels=emotions)
     size = 2.5 + 0.6 * len(emotions)
     figure = Figure(figsize=(size, size), layout="constrained")
     axes = figure.subplots()
-    display = ConfusionMatrixDisplay(counts, display_labels=emotions)
-    display.plot(ax=axes, cmap=heat(), colorbar=False, xticks_rotation=45)
-    axes.set(title=title, xlabel="predicted", ylabel="truth")
+    plot_confusion(axes, counts, emotions)
+    axes.set_title(title)
     figure.savefig(path, dpi=110)
     return counts
+
+
+def plot_confusion(axes: Any, counts: ArrayLike, emotions: Sequence[str]) -> None:
+    """Plot a confusion matrix: a cell is as dark as its share of its row, and holds its count.
+
+    Parameters
+    ----------
+    axes : matplotlib.axes.Axes
+    counts : array-like of shape (n_emotions, n_emotions)
+        Rows are the truth, columns the predictions.
+    emotions : sequence of str
+    """
+    counts = np.asarray(counts)
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    axes.imshow(shares, cmap=heat(), vmin=0, vmax=1, aspect="equal")
+    for i, j in np.ndindex(*counts.shape):
+        paper = shares[i, j] > 0.7  # light letters on dark cells
+        color = PALETTE["paper" if paper else "ink"]
+        axes.text(j, i, str(counts[i, j]), ha="center", va="center", color=color)
+    places = range(len(emotions))
+    axes.set_xticks(places, emotions, rotation=45, ha="right", rotation_mode="anchor")
+    axes.set_yticks(places, emotions)
+    axes.tick_params(length=0)
+    axes.set(xlabel="predicted", ylabel="truth")
+    for side in axes.spines.values():
+        side.set_visible(False)
 
 
 @in_style
