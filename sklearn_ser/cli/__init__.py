@@ -7,6 +7,7 @@ from sklearn_ser.cli import (  # noqa: F401  each registers its command
     _evaluate,
     _export,
     _features,
+    _figures,
     _fit,
     _grid_search,
     _listen,

@@ -91,7 +91,7 @@ def draw_history(history: pd.DataFrame, best_epoch: int) -> list[Chart]:
     return charts
 
 
-def plot_history(axes: Any, history: pd.DataFrame, quantity: str, best_epoch: int) -> None:
+def plot_history(axes: Any, history: pd.DataFrame, quantity: str, best_epoch: int | None) -> None:
     """Plot "loss" or "accuracy" of training and validation set by epoch."""
     for column, label, colour in [
         (quantity, "training", FIRST),
@@ -99,7 +99,8 @@ def plot_history(axes: Any, history: pd.DataFrame, quantity: str, best_epoch: in
     ]:
         if column in history:
             axes.plot(history["epoch"], history[column], label=label, color=colour)
-    axes.axvline(best_epoch, color=INK, linestyle=":", label=f"kept: epoch {best_epoch}")
+    if best_epoch is not None:
+        axes.axvline(best_epoch, color=INK, linestyle=":", label=f"kept: epoch {best_epoch}")
     axes.legend()
 
 

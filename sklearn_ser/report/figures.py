@@ -56,7 +56,7 @@ def draw_confusion_matrix(
     return counts
 
 
-def plot_confusion(axes: Any, counts: ArrayLike, emotions: Sequence[str]) -> None:
+def plot_confusion(axes: Any, counts: ArrayLike, emotions: ArrayLike) -> None:
     """Plot a confusion matrix: a cell is as dark as its share of its row, and holds its count.
 
     Parameters
@@ -64,9 +64,9 @@ def plot_confusion(axes: Any, counts: ArrayLike, emotions: Sequence[str]) -> Non
     axes : matplotlib.axes.Axes
     counts : array-like of shape (n_emotions, n_emotions)
         Rows are the truth, columns the predictions.
-    emotions : sequence of str
+    emotions : array-like of shape (n_emotions,)
     """
-    counts = np.asarray(counts)
+    counts, emotions = np.asarray(counts), np.asarray(emotions)
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     axes.imshow(shares, cmap=heat(), vmin=0, vmax=1, aspect="equal")
     for i, j in np.ndindex(*counts.shape):
