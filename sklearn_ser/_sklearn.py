@@ -7,10 +7,12 @@ parameter into an `InvalidParameterError` that names it; `_get_output_config` te
 """
 
 from collections.abc import Callable
-from functools import wraps
+from functools import lru_cache, wraps
+from itertools import combinations
 from numbers import Integral, Real
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils._set_output import _get_output_config, _wrap_data_with_container
@@ -18,14 +20,19 @@ from sklearn.utils.validation import _check_sample_weight as check_sample_weight
 
 from sklearn_ser.exceptions import OptionError
 
+if TYPE_CHECKING:
+    from sklearn.svm import SVC
+
 __all__ = [
     "PRIVATE_TYPES",
     "active_transformers",
     "at_least",
     "between",
+    "check_once",
     "check_sample_weight",
     "keep_index",
     "one_of",
+    "one_vs_rest_values",
     "positive",
     "sequences_stay_arrays",
     "validate_params",
@@ -71,9 +78,72 @@ def validate_params(estimator) -> None:
         estimator._validate_params()
 
 
+_SOUND: set[tuple] = set()  # settings that have passed their check
+
+
+def check_once(estimator, check: Callable[[], None]) -> None:
+    """Call a check of parameters, unless an estimator with these very ones has passed it before.
+
+    The checks take longer than some features of a short clip.
+    """
+    own = ((k, type(v), v) for k, v in vars(estimator).items() if not k.startswith("_"))
+    _unless_known((type(estimator), *own), check)
+
+
+def _unless_known(setting: tuple, check: Callable[[], None]) -> None:
+    try:
+        known = setting in _SOUND
+    except TypeError:  # a list or an array among them
+        check()
+        return
+    if not known:
+        check()
+        if len(_SOUND) >= 1000:
+            _SOUND.clear()
+        _SOUND.add(setting)
+
+
+def one_vs_rest_values(svc: "SVC", X: np.ndarray) -> np.ndarray:
+    """Return `svc.decision_function(X)` of three classes or more, to the last bit, in less time.
+
+    It repeats no check of X, and has no loop over pairs of classes in each of which single elements
+    of arrays are taken: for one clip that took as long as its features.
+
+    Parameters
+    ----------
+    svc : SVC
+        Fitted with its default `decision_function_shape`.
+    X : ndarray of shape (n_clips, n_features)
+        Checked before.
+
+    Returns
+    -------
+    values : ndarray of shape (n_clips, n_classes), float64
+    """
+    if svc.n_support_.sum() != len(svc.support_vectors_):  # libsvm would read past the end
+        raise ValueError("The internal representation of SVC was altered")
+    confidences = -svc._dense_decision_function(X)
+    pairs, signs = _pairs_of_classes(len(svc.classes_))
+    votes = np.add.reduce((confidences > 0)[:, pairs] == (signs > 0), axis=2, dtype=np.float64)
+    total = np.zeros_like(votes)
+    for place in range(pairs.shape[1]):  # in the order of `decision_function`, for the last bit
+        total += confidences[:, pairs[:, place]] * signs[:, place]
+    return votes + total / (3 * (np.abs(total) + 1))
+
+
+@lru_cache(maxsize=64)
+def _pairs_of_classes(n_classes: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the pairs that each class is in, in their order, and 1 where it is the second."""
+    pairs = list(combinations(range(n_classes), 2))
+    own = [[k for k, pair in enumerate(pairs) if c in pair] for c in range(n_classes)]
+    signs = [[1.0 if pairs[k][1] == c else -1.0 for k in ks] for c, ks in enumerate(own)]
+    return np.array(own), np.array(signs)  # each of shape (n_classes, n_classes - 1)
+
+
 def active_transformers(union) -> list[tuple[str, Any, float | None]]:
     """Return name, transformer and weight of each part of a `FeatureUnion` that is not dropped."""
-    union._validate_transformers()
+    named = ((name, t if isinstance(t, str) else type(t)) for name, t in union.transformer_list)
+    _unless_known((type(union), *named), union._validate_transformers)
     union._validate_transformer_weights()
     return list(union._iter())
 

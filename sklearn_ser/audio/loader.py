@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
 
-from sklearn_ser._sklearn import at_least, one_of, positive, validate_params
+from sklearn_ser._sklearn import at_least, check_once, one_of, positive, validate_params
 from sklearn_ser.audio.content import Content, read_content
 from sklearn_ser.audio.decoding import (
     LOWEST_RATE,
@@ -217,8 +217,9 @@ class AudioLoader(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None): 
         ValueError
             If X is a single source, or holds no clip.
         """
-        validate_params(self)
-        return Clips(_as_sources(X), AudioSettings(**self.get_params()), _index_of(X))
+        check_once(self, lambda: validate_params(self))
+        own = {name: getattr(self, name) for name in self._parameter_constraints}
+        return Clips(_as_sources(X), AudioSettings(**own), _index_of(X))
 
     def get_feature_names_out(self, input_features=None) -> np.ndarray:
         """Return the one name `"clip"`, so that a whole pipeline can be asked for its names."""

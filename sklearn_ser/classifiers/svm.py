@@ -13,7 +13,14 @@ from sklearn.utils import compute_sample_weight
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from sklearn_ser._sklearn import at_least, check_sample_weight, one_of, positive, validate_params
+from sklearn_ser._sklearn import (
+    at_least,
+    check_sample_weight,
+    one_of,
+    one_vs_rest_values,
+    positive,
+    validate_params,
+)
 from sklearn_ser.classifiers.probabilities import MostProbableMixin
 
 __all__ = ["SVMClassifier"]
@@ -156,7 +163,10 @@ class SVMClassifier(MostProbableMixin, ClassifierMixin, BaseEstimator):
         # What `estimator_.predict_proba` computes, without computing the decision values once
         # for each class: for one clip that took longer than its features.
         (calibrated,) = self.estimator_.calibrated_classifiers_
-        decision = calibrated.estimator.decision_function(X).reshape(len(X), -1)
+        if len(self.classes_) == 2:
+            decision = calibrated.estimator.decision_function(X).reshape(len(X), -1)
+        else:
+            decision = one_vs_rest_values(calibrated.estimator, X)
         slopes, offsets = zip(*((of.a_, of.b_) for of in calibrated.calibrators), strict=True)
         each = expit(-(decision * slopes + offsets))
         if len(self.classes_) == 2:

@@ -11,14 +11,14 @@ import uuid
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from typing import Any, Literal, NamedTuple, Protocol
 
 import numpy as np
 from joblib import Parallel, delayed
-from threadpoolctl import ThreadpoolController
+from threadpoolctl import LibController, ThreadpoolController
 
 from sklearn_ser.audio.content import Content
 from sklearn_ser.audio.loader import Clips
@@ -164,18 +164,28 @@ def _counted(token: str, work: Callable, *call: Any) -> Any:
             _work_ends.notify_all()
 
 
-def one_blas_thread() -> AbstractContextManager:
+@contextmanager
+def one_blas_thread() -> Iterator[None]:
     """Hold matrix products to one thread.
 
     Each is small here, so that several threads would only get in the way; and the last digits of a
     product depend on their number, which would give a clip alone other features than in a batch.
     """
-    return _blas().limit(limits=1, user_api="blas")
+    libraries = _blas()
+    before = [library.get_num_threads() for library in libraries]
+    for library in libraries:
+        library.set_num_threads(1)
+    try:
+        yield
+    finally:
+        for library, n_threads in zip(libraries, before, strict=True):
+            library.set_num_threads(n_threads)
 
 
 @lru_cache(maxsize=1)
-def _blas() -> ThreadpoolController:
-    return ThreadpoolController()  # looking for the libraries takes milliseconds
+def _blas() -> list[LibController]:
+    # Looking for the libraries takes milliseconds, and `limit` describes all of them in each call.
+    return ThreadpoolController().select(user_api="blas").lib_controllers
 
 
 @dataclass(frozen=True)

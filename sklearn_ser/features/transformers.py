@@ -10,7 +10,15 @@ from numbers import Integral, Real
 import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
 
-from sklearn_ser._sklearn import at_least, between, keep_index, one_of, positive, validate_params
+from sklearn_ser._sklearn import (
+    at_least,
+    between,
+    check_once,
+    keep_index,
+    one_of,
+    positive,
+    validate_params,
+)
 from sklearn_ser.audio.loader import Clips, check_clips
 from sklearn_ser.exceptions import OptionError
 from sklearn_ser.features import _activity, _filters
@@ -51,8 +59,6 @@ MEL_CONSTRAINTS: dict = {
     "fmax": [positive(), None],
     "htk": ["boolean"],
 }
-
-_SOUND_SETTINGS: set[tuple] = set()
 
 
 class ClipTransformer(TransformerMixin, BaseEstimator):
@@ -174,18 +180,7 @@ class ClipTransformer(TransformerMixin, BaseEstimator):
 
         The checks take longer than some features of a short clip.
         """
-        own = ((k, type(v), v) for k, v in vars(self).items() if not k.startswith("_"))
-        setting = (type(self), *own)
-        try:
-            known = setting in _SOUND_SETTINGS
-        except TypeError:  # a list or an array among them
-            self.check_settings()
-            return
-        if not known:
-            self.check_settings()
-            if len(_SOUND_SETTINGS) >= 1000:
-                _SOUND_SETTINGS.clear()
-            _SOUND_SETTINGS.add(setting)
+        check_once(self, self.check_settings)
 
     def check_settings(self) -> None:
         """Raise `ValueError` for parameters that are wrong alone or do not fit together."""

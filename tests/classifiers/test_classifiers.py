@@ -6,6 +6,7 @@ from sklearn.model_selection import StratifiedKFold
 from sklearn.svm import SVC
 
 from sklearn_ser import SVMClassifier
+from sklearn_ser._sklearn import one_vs_rest_values
 
 
 @pytest.mark.parametrize("n_classes", [2, 3])
@@ -29,6 +30,18 @@ def test_where_no_emotion_is_likely_all_are_equally():
     expected = ours.estimator_.predict_proba(X[:2])
     np.testing.assert_array_equal(expected, 1 / 3)
     np.testing.assert_array_equal(ours.predict_proba(X[:2]), expected)
+
+
+@pytest.mark.parametrize("n_classes", [3, 7, 10])
+def test_decision_values_are_scikit_learns_to_the_last_bit(n_classes):
+    X, y = load_digits(n_class=n_classes, return_X_y=True)
+    svc = SVC(C=3).fit(X[::2], y[::2])
+    for clips in (X[:1], X[1::2], X[1::2].astype(np.float32)):
+        found = one_vs_rest_values(svc, clips)
+        np.testing.assert_array_equal(found, svc.decision_function(clips))
+    svc._n_support = svc._n_support + 1  # libsvm would read beyond its vectors
+    with pytest.raises(ValueError, match="altered"):
+        one_vs_rest_values(svc, X[:1])
 
 
 def test_uncalibrated_predicts_as_svc():

@@ -8,6 +8,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
 from sklearn.utils.estimator_checks import parametrize_with_checks
 from sklearn.utils.validation import check_is_fitted, validate_data
+from threadpoolctl import ThreadpoolController
 
 from sklearn_ser import (
     MFCC,
@@ -21,6 +22,7 @@ from sklearn_ser import (
 from sklearn_ser.audio import decoding
 from sklearn_ser.exceptions import OptionError, SerError
 from sklearn_ser.features import Spectra
+from sklearn_ser.features._extraction import one_blas_thread
 from sklearn_ser.inference import Predictor
 from sklearn_ser.persistence import read_card
 from sklearn_ser.pipelines import extract_features
@@ -192,6 +194,36 @@ def test_promises_that_are_not_kept(tmp_path, cached):
         union.transform([voice()])
     with pytest.raises(OptionError, match="WithoutRate has no parameter `sr`"):
         WithoutRate().transform([voice()])
+
+
+def test_parameters_that_went_wrong_are_found_however_often_they_were_right():
+    pipe = make_pipeline("svm", features=["mfcc"])
+    for _ in range(2):
+        pipe[:2].transform([voice()])
+    pipe.set_params(audio__offset=-1)
+    with pytest.raises(ValueError, match="offset"):
+        pipe[:2].transform([voice()])
+    pipe.set_params(audio__offset=0.0, audio__max_duration="long")
+    with pytest.raises(ValueError, match="max_duration"):
+        pipe[:2].transform([voice()])
+    union = AudioFeatureUnion([("mfcc", MFCC())])
+    union.transform([voice()])
+    union.transformer_list.append(("mfcc", MFCC(n_mfcc=20)))
+    with pytest.raises(ValueError, match="not unique"):
+        union.transform([voice()])
+    union.transformer_list[1] = ("other", BaseEstimator())
+    with pytest.raises(TypeError, match="implement fit and transform"):
+        union.transform([voice()])
+
+
+def test_matrix_products_take_one_thread_and_give_the_others_back():
+    libraries = ThreadpoolController().select(user_api="blas")
+    with libraries.limit(limits=2):
+        with one_blas_thread():
+            assert {library["num_threads"] for library in libraries.info()} == {1}
+        with pytest.raises(KeyError), one_blas_thread():
+            raise KeyError
+        assert {library["num_threads"] for library in libraries.info()} == {2}
 
 
 def test_instances_among_the_features():
