@@ -58,6 +58,8 @@ def grid_search(
     n_jobs: shared.JobsOption = -1,
     on_error: shared.OnErrorOption = "stop",
     refit: shared.RefitOption = False,
+    augment: shared.AugmentOption = None,
+    noise: shared.NoiseOption = None,
     cache: shared.CacheOption = None,
     no_cache: shared.NoCacheOption = False,
     scheduler: shared.SchedulerOption = None,
@@ -68,8 +70,8 @@ def grid_search(
 
     The search sees the training set only, in folds of the same kind as the split; the scores are
     those of the test set, which it never saw. The features are extracted once for each of their
-    settings. Ctrl-C keeps the candidates that are finished, and the same command goes on from
-    there.
+    settings. With --augment each fold fits on changed copies of its own clips as well. Ctrl-C keeps
+    the candidates that are finished, and the same command goes on from there.
     """
     given = locals()
     grid = shared.parse_grid(param)

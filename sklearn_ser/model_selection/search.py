@@ -9,7 +9,7 @@ import time
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from inspect import getsource, signature
+from inspect import getsource
 from math import ceil
 from pathlib import Path
 from typing import Any
@@ -29,10 +29,12 @@ from sklearn.model_selection import (
 )
 from sklearn.pipeline import Pipeline
 
+from sklearn_ser.classifiers import fit_arguments
 from sklearn_ser.classifiers._keras import tensorflow_version
 from sklearn_ser.exceptions import CorpusError, SearchStopped
 from sklearn_ser.model_selection._journal import Journal, name_candidate
 from sklearn_ser.model_selection.splits import Subset, groups_of, mirrored_columns
+from sklearn_ser.model_selection.training_rows import RowOptions, make_rows
 from sklearn_ser.pipelines import find_name, set_pipeline_params
 
 __all__ = ["STRATEGIES", "SearchOptions", "SearchResult", "grid_search", "make_folds"]
@@ -60,6 +62,9 @@ class SearchOptions:
         For the strategy `"random"`.
     nested : bool
         Whether every clip is tested once, by the result of a search without its fold.
+    split : str
+        What the folds of the search must not share, as for :func:`split_corpus`: speakers or texts
+        as far as two of them are there.
     """
 
     grid: Mapping[str, Sequence[Any]] | None = None
@@ -67,6 +72,7 @@ class SearchOptions:
     strategy: str = "grid"
     n_candidates: int = 10
     nested: bool = False
+    split: str = "random"
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "strategy", self.strategy.lower())
@@ -133,7 +139,7 @@ def grid_search(
     clips: Subset,
     options: SearchOptions,
     *,
-    split: str = "random",
+    rows: RowOptions | None = None,
     n_jobs: int | None = None,
     seed: int = 0,
     keep_in: Path | None = None,
@@ -149,9 +155,9 @@ def grid_search(
         Training clips; their features are computed once for each setting of loader and features.
     options : SearchOptions
         With a grid.
-    split : str, default="random"
-        What the folds must not share, as for :func:`split_corpus`: speakers or texts as far as two
-        of them are there.
+    rows : RowOptions, default=None
+        What is fitted on beside the clips, and how much each counts. Each fold fits on copies that
+        are made of its own clips, and is scored on clips as recorded.
     n_jobs : int, default=None
         Candidates to fit at once.
     seed : int, default=0
@@ -178,14 +184,21 @@ def grid_search(
     each; whoever refits the best one calibrates it.
     """
     candidates = list_candidates(pipeline, options, seed)
-    groups, by = _choose_groups(clips.table, split)
+    groups, by = _choose_groups(clips.table, options.split)
     folds = make_folds(clips.y, groups, options.n_folds, seed)
     progress = _Progress(folds.n_splits * len(candidates), on_progress)
     tables: list[pd.DataFrame] = []
     journals = []
     for head, tails in _by_head(candidates):
         candidate = set_pipeline_params(clone(pipeline), head)
-        fits = _Fits(candidate[2:], clips.X(candidate), clips.y, folds, groups, n_jobs)
+        fits = _Fits.on(
+            candidate,
+            clips,
+            list(folds.split(clips.y, clips.y, groups)),
+            rows or RowOptions(),
+            groups,
+            n_jobs,
+        )
         journals.append(fits.journal(keep_in))
         try:
             if options.strategy == "halving":
@@ -291,20 +304,57 @@ class _Progress:
 
 @dataclass
 class _Fits:
-    """Fits of scaler and classifier on the folds of features in one setting."""
+    """Fits of scaler and classifier on the folds of features in one setting.
+
+    Attributes
+    ----------
+    tail : Pipeline
+        Scaler and classifier.
+    X : ndarray of shape (n_rows, ...)
+        Clips, then their copies.
+    y : ndarray of shape (n_rows,)
+    folds : list of (ndarray, ndarray)
+        The rows to fit on, and those to score: no copies among these.
+    given : dict of str to ndarray of shape (n_rows,)
+        What the classifier is given beside: weights, and groups that it must not part.
+    n_jobs : int or None
+    """
 
     tail: Pipeline
     X: np.ndarray
     y: np.ndarray
-    folds: StratifiedKFold | GroupKFold
-    groups: np.ndarray | None
+    folds: list[tuple[np.ndarray, np.ndarray]]
+    given: dict[str, np.ndarray]
     n_jobs: int | None
+
+    @classmethod
+    def on(
+        cls,
+        pipeline: Pipeline,
+        clips: Subset,
+        folds: Sequence[tuple[np.ndarray, np.ndarray]],
+        options: RowOptions,
+        groups: np.ndarray | None,
+        n_jobs: int | None,
+    ) -> "_Fits":
+        """Return the fits of a pipeline on folds of clips, each with copies of its own."""
+        X, clip, trains = make_rows(pipeline, clips, [train for train, _ in folds], options)
+        pairs = [(train, test) for train, (_, test) in zip(trains, folds, strict=True)]
+        if groups is None and options.augment:
+            groups = np.arange(len(clips))  # a clip and its copies stay together
+        weights = options.weigh(clips)
+        given = fit_arguments(
+            pipeline.named_steps["clf"],
+            sample_weight=None if weights is None else weights[clip],
+            groups=None if groups is None else groups[clip],
+        )
+        return cls(pipeline[2:], X, clips.y[clip], pairs, given, n_jobs)
 
     def journal(self, folder: Path | None) -> Journal:
         """Return what was kept of a search of the same clips, folds, classifier and code."""
         clf = self.tail.named_steps["clf"]
         code = getsource(type(clf)) if type(clf).__module__.startswith("sklearn_ser") else ""
-        made_of = (self.X, self.y, self.groups, repr(self.folds), self.tail, code)
+        made_of = (self.X, self.y, self.given, self.folds, self.tail, code)
         versions = [sklearn.__version__, np.__version__, tensorflow_version()]
         return Journal(folder, joblib.hash((made_of, versions)) if folder else "none")
 
@@ -312,7 +362,7 @@ class _Fits:
         self, candidates: Sequence[dict[str, Any]], journal: Journal, progress: _Progress
     ) -> pd.DataFrame:
         """Fit every candidate on every fold, a few seconds' worth at a time."""
-        n_splits = self.folds.n_splits
+        n_splits = len(self.folds)
         new = [params for params in candidates if journal.get(params) is None]
         progress.add(n_splits * (len(candidates) - len(new)))
         size = ceil(2 * joblib.effective_n_jobs(self.n_jobs) / n_splits)
@@ -346,7 +396,7 @@ class _Fits:
         from sklearn.experimental import enable_halving_search_cv  # noqa: F401
         from sklearn.model_selection import HalvingGridSearchCV
 
-        n_splits = self.folds.n_splits
+        n_splits = len(self.folds)
         results = self._fit(HalvingGridSearchCV, candidates, random_state=seed)
         # Rounds after the first were not foreseen in the total.
         progress.total += n_splits * (len(results) - len(candidates))
@@ -368,15 +418,13 @@ class _Fits:
             error_score="raise",
             **how,
         )
-        # Networks carve their validation set by the same groups; other classifiers know none.
-        takes_groups = "groups" in signature(tail.named_steps["clf"].fit).parameters
-        groups = self.groups
-        more = {"clf__groups": groups} if takes_groups and groups is not None else {}
+        # Networks carve their validation set by groups; other classifiers know none.
+        given = {f"clf__{name}": values for name, values in self.given.items()}
         try:
             with warnings.catch_warnings():
                 # scikit-learn's MLP takes Ctrl-C as the end of its training and goes on.
                 warnings.filterwarnings("error", "Training interrupted")
-                search.fit(self.X, self.y, groups=groups, **more)
+                search.fit(self.X, self.y, **given)
         except UserWarning as warning:
             raise KeyboardInterrupt from warning
         return pd.DataFrame(search.cv_results_)

@@ -220,8 +220,6 @@ class SearchTrainer:
         What the candidates are variants of.
     options : SearchOptions
         With a grid.
-    split : str
-        What the folds of the search do not share, as far as they can.
     n_jobs : int or None
         Candidates to fit at once.
     keep_in : Path or None
@@ -230,7 +228,6 @@ class SearchTrainer:
 
     recipe: RecipeTrainer
     options: SearchOptions
-    split: str = "random"
     n_jobs: int | None = None
     keep_in: Path | None = None
 
@@ -240,10 +237,10 @@ class SearchTrainer:
     ) -> "SearchTrainer":
         """Return the trainer that the options of a run and of its search describe."""
         recipe = RecipeTrainer.from_options(options, progress)
-        how = replace(how, grid=how.grid or RECIPES[options.clf].grid)
+        how = replace(how, grid=how.grid or RECIPES[options.clf].grid, split=options.split)
         list_candidates(recipe.pipeline, how, options.seed)  # what is wrong is said before the work
         keep_in = None if options.cache is None else options.cache / "searches"
-        return cls(recipe, how, options.split, options.n_jobs, keep_in)
+        return cls(recipe, how, options.n_jobs, keep_in)
 
     @property
     def noise(self) -> Noise | None:
@@ -268,7 +265,7 @@ class SearchTrainer:
             self.recipe.pipeline,
             train | validation,
             self.options,
-            split=self.split,
+            rows=self.recipe.row_options,
             n_jobs=self.n_jobs,
             seed=self.recipe.seed,
             keep_in=self.keep_in,

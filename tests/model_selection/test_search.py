@@ -24,7 +24,7 @@ def clips_of(X, y, extract=None, **columns):
     return Subset(np.arange(len(y)), table, extract or (lambda pipeline: X))
 
 
-def search(pipeline, grid, n_folds=5, columns=None, **how):
+def search(pipeline, grid, n_folds=5, columns=None, split="random", **how):
     calls = []
 
     def extract(candidate):
@@ -32,7 +32,7 @@ def search(pipeline, grid, n_folds=5, columns=None, **how):
         return X[EVEN, : calls[-1]]
 
     clips = clips_of(None, Y[EVEN], extract, **(columns or {}))
-    return grid_search(pipeline, clips, SearchOptions(grid, n_folds), **how), calls
+    return grid_search(pipeline, clips, SearchOptions(grid, n_folds, split=split), **how), calls
 
 
 def test_scores_equal_grid_search_cv():
