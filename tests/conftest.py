@@ -44,6 +44,15 @@ def voice(seconds=0.5, pitch=150.0, sr=SR, seed=0):
     return (0.2 * tone + 0.02 * rng.normal(size=len(t))).astype(np.float32)
 
 
+def melody(seconds=1.5, pitch=150.0, sr=SR, seed=0):
+    """The same with a pitch that moves, as that of a voice does."""
+    rng = np.random.default_rng(seed)
+    t = np.arange(int(seconds * sr)) / sr
+    phase = 2 * np.pi * np.cumsum(pitch * (1 + 0.1 * np.sin(2 * np.pi * 2 * t))) / sr
+    tone = sum(np.sin(k * phase) / k for k in range(1, 12))
+    return (0.2 * tone + 0.02 * rng.normal(size=len(t))).astype(np.float32)
+
+
 def run(*words, code=0):
     """Run a command in this process; return standard output and standard error."""
     from sklearn_ser.cli import app

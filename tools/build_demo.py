@@ -1,7 +1,7 @@
 """Fit `demo`, the model that comes with the package, and measure what its card says.
 
     sklearn-ser corpora get emodb
-    python tools/build_demo.py --data emodb --test tess,nemo
+    python tools/build_demo.py --data emodb --test tess,nemo --noise DIR
 
 It is fitted on the angry, happy, neutral and sad clips of EMO-DB alone, whose licence allows it
 with attribution, with degraded copies of them. Corpora named by --test are for measuring: nothing
@@ -20,6 +20,7 @@ from sklearn.preprocessing import StandardScaler
 
 from sklearn_ser.classifiers.temperature import TemperatureScaledClassifier
 from sklearn_ser.corpora import load_data
+from sklearn_ser.inference.predictor import SILENCE, Predictor
 from sklearn_ser.metrics import score, score_calibration
 from sklearn_ser.persistence import load_pipeline, read_card, save_pipeline
 from sklearn_ser.persistence.demo import DEMO_FOLDER
@@ -41,6 +42,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--data", default="emodb", help="EMO-DB: its name, or its folder")
     parser.add_argument("--test", default="tess,nemo", help="corpora to measure on")
+    parser.add_argument("--noise", type=Path, help="a folder of noise, to see it say nothing of it")
     parser.add_argument("--out", type=Path, default=DEMO_FOLDER, help="the model's folder")
     parser.add_argument("--cache", type=Path, help="a folder that keeps features")
     arguments = parser.parse_args()
@@ -64,11 +66,16 @@ def main() -> None:
     tests = [of_the_run(metrics, card, left_out, pipeline)]
     for name in filter(None, arguments.test.split(",")):
         tests += measure(pipeline, name)
+    if arguments.noise:
+        paths = sorted(map(str, arguments.noise.glob("*.wav")))
+        card["noise"] = {"n_clips": len(paths), "abstained": abstained(pipeline, paths)}
+        print("noise", card["noise"])
     for test in tests:
         print({k: round(v, 3) if isinstance(v, float) else v for k, v in test.items()})
     card |= {
         "data": {**card["data"], "name": "emodb"},
         "calibrated": True,
+        "voice": True,
         "tests": tests,
         "about": describe(pipeline, tests),
         "attribution": ATTRIBUTION,
@@ -132,6 +139,7 @@ def measure(pipeline, name: str) -> list[dict]:
     for speaker in sorted(set(speakers)):
         own = speakers == speaker
         adapted[own] = StandardScaler().fit_transform(X[own].astype(float))
+    silent = abstained(pipeline, table["path"].tolist())
     tests = []
     for adapt, Z in (("none", scaler.transform(X)), ("speaker", adapted)):
         scores = score(truth, clf.predict(Z))
@@ -145,9 +153,16 @@ def measure(pipeline, name: str) -> list[dict]:
                 "accuracy": scores["accuracy"],
                 "uar": scores["uar"],
                 "ece": score_calibration(truth, clf.predict_proba(Z), clf.classes_)["ece"],
+                "abstained": silent,
             }
         )
     return tests
+
+
+def abstained(pipeline, paths: list[str]) -> float:
+    """Return the share of clips that are silent or unlike speech to the model."""
+    found = Predictor(pipeline, voice=True).iter_predictions(paths)
+    return float(np.mean([one.emotion == SILENCE for one in found]))
 
 
 def describe(pipeline, tests: list[dict]) -> str:

@@ -85,7 +85,11 @@ def listen(
         live.import_sounddevice()  # what is missing is said before the model is loaded
     introduce(model)
     predictor = load_predictor(
-        model, trust=trust, abstain_below=abstain_below, silence_db=silence_db
+        model,
+        trust=trust,
+        abstain_below=abstain_below,
+        silence_db=silence_db,
+        voice=vad == "pitch",
     )
     own_rate = rate if source in ("mic", "-") else None
     stream = EmotionStream(predictor, window, hop, rate=own_rate, smooth=smooth, vad=vad)

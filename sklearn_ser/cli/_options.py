@@ -163,8 +163,8 @@ SilenceOption = Annotated[
 VadOption = Annotated[
     str,
     typer.Option(
-        help="How speech is distinguished from silence: energy, or webrtc (extra vad), which also "
-        "distinguishes it from some noises."
+        help="How speech is distinguished from silence: energy; pitch, which also distinguishes it "
+        "from noise, tones and music (demo has it always); or webrtc (extra vad), from some noises."
     ),
 ]
 ModelArgument = Annotated[

@@ -23,7 +23,7 @@ def predict(
             "one, demo answers. Then audio files, folders of them, patterns such as "
             "'calls/*.wav', URLs, or - for a list on standard input, one a line or as "
             "find -print0 writes it.",
-            metavar="[MODEL] SOURCES...",
+            metavar="[MODEL] SOURCES",
         ),
     ],
     csv: Annotated[

@@ -38,7 +38,7 @@ BATCH_SIZE = 32  # clips handed to a worker at once
 SAMPLES_AT_ONCE = 1 << 18  # decoded samples worked on together: six clips of two seconds
 BYTES_AT_ONCE = 1 << 26  # of files read and not decoded yet
 
-Inspect = Literal["quality", "all"] | None
+Inspect = Literal["quality", "voice", "all"] | None
 
 
 class SpectrumTransformer(Protocol):
@@ -89,8 +89,9 @@ def iter_batches(
         How many batches to work on at once, as in joblib.
     cache : FeatureCache, default=None
         Where to look features up first and keep them.
-    inspect : {"quality", "all"} or None, default=None
-        What else to find out about each clip in the same pass: its quality; or its checksums too.
+    inspect : {"quality", "voice", "all"} or None, default=None
+        What else to find out about each clip in the same pass: its quality; whether a voice is
+        heard in it, too; or its quality and checksums.
 
     Yields
     ------
@@ -205,6 +206,8 @@ class Plan:
         what decides the inspection; empty without a cache.
     shapes : list of tuple of int
         The shape of a clip's features by transformer; () where it need not be known.
+    voice : bool
+        Whether to listen for a voice.
     """
 
     transformers: Weighted
@@ -213,6 +216,7 @@ class Plan:
     cache: FeatureCache | None
     settings: list[bytes | None]
     shapes: list[tuple[int, ...]]
+    voice: bool = False
 
     @classmethod
     def of(
@@ -230,9 +234,10 @@ class Plan:
             for transformer, _ in transformers:
                 setting = describe_setting(transformer)
                 settings.append(None if setting is None else read_as + setting)
-            settings.append(read_as + f"inspection {stft!r} {code_version()}".encode())
+            settings.append(read_as + f"inspection {stft!r} {inspect} {code_version()}".encode())
         hash_samples = inspect == "all" or bool(inspect and cache)
-        return cls(transformers, stft, hash_samples, cache, settings, shapes)
+        voice = inspect == "voice"
+        return cls(transformers, stft, hash_samples, cache, settings, shapes, voice)
 
     @cached_property
     def parts(self) -> list[int]:
@@ -387,7 +392,7 @@ def _compute_group(
         for part in lacks:
             if part == INSPECTION:
                 assert plan.stft is not None
-                qualities = measure(spectra, plan.stft)
+                qualities = measure(spectra, plan.stft, voice=plan.voice)
                 values = [Inspection(*d.facts, q) for d, q in zip(group, qualities, strict=True)]
             else:
                 values = _computed(plan, part, spectra)

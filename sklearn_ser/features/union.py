@@ -134,9 +134,10 @@ class AudioFeatureUnion(FeatureUnion):
         Parameters
         ----------
         X : Clips, array of shape (n_clips, n_times), or list of arrays of shape (n_times,)
-        inspect : {"quality", "all"} or None, default=None
+        inspect : {"quality", "voice", "all"} or None, default=None
             What else to find out about each clip in the same pass: its quality (length, level,
-            clipping, bandwidth); or its checksums and what was recorded as well.
+            clipping, bandwidth); whether a voice is heard in it as well; or its quality, its
+            checksums and what was recorded.
 
         Yields
         ------

@@ -38,7 +38,8 @@ __all__ = [
 
 UNSURE = "unsure"  # the emotion of a clip whose confidence is below what was asked for
 SILENCE = "silence"  # the emotion of a clip without speech, ...
-SILENT = "silent"  # ... and its warning
+SILENT = "silent"  # ... and its warning,
+NO_VOICE = "unlike speech"  # or that of a clip which is not silent, and holds no voice
 SILENCE_DB = -50.0  # speech is louder for a tenth of the time, in any corpus there is
 
 SOURCES_AT_ONCE = 2048  # that many are handed to the workers together
@@ -93,6 +94,9 @@ class Predictor:
     silence_db : float, default=-50.0
         Predict `"silence"` where less than a tenth of the clip's frames of 30 ms are louder, in dB
         below full scale.
+    voice : bool, default=False
+        Predict `"silence"` where no voice is heard as well: in noise, clicks, tones and music. Also
+        where somebody whispers.
     n_jobs : int, default=None
         How many batches of clips to work on at once.
 
@@ -120,6 +124,7 @@ class Predictor:
         *,
         abstain_below: float = 0.0,
         silence_db: float = SILENCE_DB,
+        voice: bool = False,
         n_jobs: int | None = None,
     ):
         if not 0 <= abstain_below <= 1:
@@ -146,6 +151,7 @@ class Predictor:
         self.sr = int(self.settings.sr)
         self.abstain_below = abstain_below
         self.silence_db = silence_db
+        self.voice = voice
 
     def iter_predictions(self, sources: Sequence[Any]) -> Iterator[Prediction]:
         """Yield the prediction of each source, in order, as it is made.
@@ -161,7 +167,9 @@ class Predictor:
         """
         for start in range(0, len(sources), SOURCES_AT_ONCE):
             clips = Clips(list(sources[start : start + SOURCES_AT_ONCE]), self.settings)
-            for batch in self.union.iter_batches(clips, inspect="quality"):
+            for batch in self.union.iter_batches(
+                clips, inspect="voice" if self.voice else "quality"
+            ):
                 yield from self._predict_batch(batch)
 
     def _predict_batch(self, batch: Batch) -> list[Prediction]:
@@ -182,6 +190,8 @@ class Predictor:
         for k, i in enumerate(usable):
             if qualities[k].loud <= self.silence_db:
                 found[i] = Prediction(SILENCE, np.nan, probabilities[k], None, SILENT)
+            elif qualities[k].voice is False:
+                found[i] = Prediction(SILENCE, np.nan, probabilities[k], None, NO_VOICE)
             elif good[k]:
                 found[i] = self.decide(probabilities[k], warnings[k])
             else:
@@ -252,6 +262,7 @@ def load_predictor(
     trust: bool = False,
     abstain_below: float = 0.0,
     silence_db: float = SILENCE_DB,
+    voice: bool = False,
     n_jobs: int | None = None,
 ) -> Predictor:
     """Return a predictor of a saved model, which knows from its card what to warn of.
@@ -266,6 +277,8 @@ def load_predictor(
         Predict `"unsure"` where the greatest probability is lower.
     silence_db : float, default=-50.0
         Predict `"silence"` where less than a tenth of the clip is louder; see `Predictor`.
+    voice : bool, default=False
+        Predict it where no voice is heard as well; what a card may ask for, too.
     n_jobs : int, default=None
         How many batches of clips to work on at once.
 
@@ -284,6 +297,7 @@ def load_predictor(
         TrainingRange.from_card(model.card),
         abstain_below=abstain_below,
         silence_db=silence_db,
+        voice=voice or model.card.get("voice", False),
         n_jobs=n_jobs,
     )
     predictor.card = model.card

@@ -87,9 +87,10 @@ class EmotionStream:
         Sampling rate of the samples that will be pushed, in Hz; `None` is the pipeline's own.
     smooth : int, default=3
         Over how many windows of speech in a row `smoothed` takes the mean.
-    vad : {"energy", "webrtc"}, default="energy"
-        How speech is told from silence: by the predictor's `silence_db` alone, or `"webrtc"`, which
-        needs the extra `vad` and tells it from other noises, too.
+    vad : {"energy", "pitch", "webrtc"}, default="energy"
+        How speech is told from silence: by the predictor's `silence_db` alone; or from noise, tones
+        and music as well, by a pitch that moves; or `"webrtc"`, which needs the extra `vad` and
+        tells it from other noises, too.
 
     Raises
     ------
@@ -127,7 +128,8 @@ class EmotionStream:
         if not smooth >= 1:
             raise OptionError(f"`smooth={smooth}`: give 1 or more windows.")
         self._settings = settings_of(self.predictor)
-        self._detect = make_detector(vad, self.sr)
+        heard = vad == "pitch" and self.predictor.voice  # which has listened for it already
+        self._detect = make_detector("energy" if heard else vad, self.sr)
         self._recent: deque[np.ndarray] = deque(maxlen=int(smooth))
         self.reset()
 

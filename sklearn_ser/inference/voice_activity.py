@@ -5,10 +5,12 @@ from collections.abc import Callable
 import numpy as np
 
 from sklearn_ser.exceptions import OptionError
+from sklearn_ser.features._spectrum import Spectra
+from sklearn_ser.features.quality import hear_voices
 
 __all__ = ["DETECTORS", "make_detector"]
 
-DETECTORS = ("energy", "webrtc")
+DETECTORS = ("energy", "pitch", "webrtc")
 
 SPEECH_SHARE = 0.1  # of a window's frames that must hold speech
 
@@ -20,7 +22,7 @@ def make_detector(name: str, sr: int) -> Callable[[np.ndarray], bool]:
 
     Parameters
     ----------
-    name : {"energy", "webrtc"}
+    name : {"energy", "pitch", "webrtc"}
     sr : int
         Sampling rate of the waveforms, in Hz.
 
@@ -31,8 +33,10 @@ def make_detector(name: str, sr: int) -> Callable[[np.ndarray], bool]:
     """
     if name == "energy":
         return lambda y: True
+    if name == "pitch":
+        return lambda y: hear_voices(Spectra([np.asarray(y, np.float32)], sr, ["window"]))[0]
     if name != "webrtc":
-        raise OptionError(f"Unknown detector `vad={name}`: there are {' and '.join(DETECTORS)}.")
+        raise OptionError(f"Unknown detector `vad={name}`: there are {', '.join(DETECTORS)}.")
     try:
         import webrtcvad
     except ImportError as error:

@@ -136,6 +136,7 @@ class Card(TypedDict):
     # What is said of the model wherever it predicts, and where that was measured
     about: NotRequired[str]
     tests: NotRequired[list[CardTest]]
+    voice: NotRequired[bool]  # whether nothing is predicted where no voice is heard
     attribution: NotRequired[str]  # whose data it was fitted on
 
 

@@ -46,7 +46,8 @@ def renew(pipeline: Pipeline) -> Pipeline:
     for name in _LEARNED:
         setattr(new, name, getattr(old, name))
     if old is clf:
-        return pipeline.set_params(clf=new)
+        pipeline.steps[-1] = ("clf", new)
+        return pipeline
     clf.estimator_ = new
     clf.estimator = LogisticRegression(C=old.C, max_iter=old.max_iter)
     return pipeline

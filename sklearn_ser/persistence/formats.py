@@ -203,7 +203,7 @@ def load_pipeline(path: str | os.PathLike | ModelFile, *, trust: bool = True) ->
     path, data, card = read_model(path)
     if path.parent == DEMO_FOLDER:
         with ignore_versions():
-            pipeline = renew(_load_skops(path, data))
+            pipeline = _load_skops(path, data, of_any_version=True)
     elif path.suffix == ".onnx":
         pipeline = read_onnx(data, str(path))
     else:
@@ -228,7 +228,7 @@ def _load_joblib(path: Path, data: bytes) -> Any:
         raise ModelError(f"{path} cannot be loaded: {type(error).__name__}: {error}.") from error
 
 
-def _load_skops(path: Path, data: bytes) -> Any:
+def _load_skops(path: Path, data: bytes, *, of_any_version: bool = False) -> Any:
     import skops.io
     from skops.io.exceptions import UntrustedTypesFoundException
 
@@ -237,6 +237,8 @@ def _load_skops(path: Path, data: bytes) -> Any:
             if sum(entry.file_size for entry in archive.infolist()) > MAX_MODEL_BYTES:
                 raise ValueError(f"it unpacks to more than {MAX_MODEL_BYTES / 1e6:g} MB")
         pipeline = skops.io.loads(data, trusted=SKOPS_TRUSTED)
+        if of_any_version:
+            pipeline = renew(pipeline)
         # An untrusted file names no folder to write to.
         return pipeline.set_params(**_of_no_machine(pipeline))
     except UntrustedTypesFoundException as error:

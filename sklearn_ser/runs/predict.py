@@ -137,6 +137,7 @@ def predict_sources(
         trust=options.trust,
         abstain_below=options.abstain_below,
         silence_db=options.silence_db,
+        voice=options.vad == "pitch",
         n_jobs=options.n_jobs,
     )
     columns, steps = _choose_steps(predictor, options)
@@ -189,6 +190,8 @@ def _describe(predictor: Predictor, options: PredictOptions) -> dict[str, Any]:
     """Return what decides the rows besides the sources."""
     about = {"model": predictor.card["sha256"], "abstain_below": options.abstain_below}
     about |= {"silence_db": options.silence_db}
+    if predictor.voice:
+        about["voice"] = True
     if options.window is not None:
         about |= {"window": options.window, "hop": _hop(options), "segments": options.segments}
         about |= {"smooth": options.smooth, "vad": options.vad}

@@ -2,17 +2,18 @@
 
 import json
 
+import numpy as np
 import pytest
 
 from sklearn_ser.persistence import load_pipeline, read_card
-from tests.conftest import run, voice
+from tests.conftest import melody, run
 
 ABOUT = read_card("demo")["about"]
 
 
 @pytest.fixture
 def clip(wav):
-    return wav("clip.wav", voice(1.5))
+    return wav("clip.wav", melody())
 
 
 def test_a_recording_alone_is_answered_by_demo(clip):
@@ -81,3 +82,29 @@ def test_evaluate_takes_it(little_corpus):
     metrics = json.loads(run("evaluate", "demo", "--data", little_corpus, "--json")[0])
     assert metrics["n_test"] == 24
     assert metrics["split"] != "seen in training"
+
+
+def test_it_says_nothing_of_what_is_unlike_speech(wav, clip):
+    rng = np.random.default_rng(0)
+    noise = wav("noise.wav", rng.normal(size=40000) / 10)
+    tone = wav("tone.wav", np.sin(np.arange(40000) * 0.06) / 3)
+    rows = json.loads(run("predict", noise, tone, clip, "--json")[0])["rows"]
+    assert [row["emotion"] == "silence" for row in rows] == [True, True, False]
+    assert [row["warning"] for row in rows[:2]] == ["unlike speech"] * 2
+    out, _ = run("listen", noise, "--window", 1, "--hop", 1, "--jsonl")
+    assert [json.loads(line)["speech"] for line in out.splitlines()] == [False]
+
+
+def test_any_model_listens_for_a_voice_where_it_is_told_to(mine, model, wav, clip):
+    tone = wav("tone.wav", np.sin(np.arange(40000) * 0.06) / 3)
+    for how in ((), ("--window", 1, "--hop", 1)):
+        words = ("predict", model, tone, clip, *how, "--json")
+        told = {
+            vad: [
+                row["emotion"] == "silence"
+                for row in json.loads(run(*words, "--vad", vad)[0])["rows"]
+            ]
+            for vad in ("pitch", "energy")
+        }
+        assert told["pitch"] == [True, False]
+        assert told["energy"] == [False, False]

@@ -22,7 +22,7 @@ from sklearn_ser.inference import Predictor
 from sklearn_ser.inference.segments import merge, summarize
 from sklearn_ser.inference.stream import EmotionEvent
 from sklearn_ser.inference.timeline import MOST_BUCKETS, Envelope
-from tests.conftest import SR, run, voice
+from tests.conftest import SR, melody, run, voice
 
 SILENT = np.zeros(2 * SR, dtype=np.float32)
 
@@ -190,6 +190,23 @@ def test_silence_is_the_same_for_clips_and_windows(pipe, silence_db, speech):
         (event,) = stream.push(clip) + stream.finish()
         assert (event.emotion, event.warning) == (prediction.emotion, prediction.warning)
         np.testing.assert_equal(event.confidence, prediction.confidence)
+
+
+def test_a_moving_pitch_tells_speech_from_noise_clicks_and_tones(pipe):
+    rng = np.random.default_rng(0)
+    noise = rng.normal(size=SR).astype(np.float32) / 10
+    clicks = np.zeros(SR, dtype=np.float32)
+    clicks[rng.integers(SR, size=5)] = 0.5
+    sounds = (melody(1), noise, clicks + noise / 1000, voice(1), SILENT)
+    for stream in (
+        EmotionStream(pipe, 1, 1, vad="pitch"),
+        EmotionStream(Predictor(pipe, voice=True), 1, 1, vad="pitch"),
+    ):
+        speech = []
+        for y in sounds:
+            stream.reset()
+            speech.append(stream.push(y)[0].speech)
+        assert speech == [True, False, False, False, False]
 
 
 def test_webrtc_tells_speech_from_noise(pipe):
