@@ -26,7 +26,14 @@ from sklearn_ser.report.style import PALETTE_FILE
 from sklearn_ser.server.guard import Guard
 from sklearn_ser.server.limits import Limits
 from sklearn_ser.server.pool import BusyError, TooSlowError, WorkerPool
-from sklearn_ser.server.schemas import CARD_EXAMPLE, Health, Prediction, Recording, Refusal
+from sklearn_ser.server.schemas import (
+    CARD_EXAMPLE,
+    Channels,
+    Health,
+    Prediction,
+    Recording,
+    Refusal,
+)
 from sklearn_ser.server.served_model import ServedModel
 from sklearn_ser.server.websocket import StreamEndpoint, check_windows
 
@@ -189,7 +196,7 @@ class Service:
             "/predict",
             self.predict,
             methods=["POST"],
-            response_model=Prediction | Recording,
+            response_model=Prediction | Recording | Channels,
             responses=_REFUSALS,
         )
         router.include_router(uploads)
@@ -206,12 +213,17 @@ class Service:
         file: Annotated[UploadFile, File(description="wav, flac, ogg, opus, mp3 or aiff.")],
         window: Annotated[float | None, Form(description="Seconds; for emotion over time.")] = None,
         hop: Annotated[float | None, Form(description="Seconds between windows.")] = None,
+        channels: Annotated[
+            str, Form(description="`mix`: their mean; `split`: each channel by itself.")
+        ] = "mix",
     ) -> Response:
         """Predict the emotion of a clip, or of each window of a recording."""
         started = time.perf_counter()
         try:
             check_windows(window, hop)
-            seconds, result = await self.pool.predict(file.read, window, hop)
+            if channels not in ("mix", "split"):
+                raise ValueError("channels: give mix or split.")
+            seconds, result = await self.pool.predict(file.read, window, hop, channels)
         except TooSlowError as error:
             why = f"The work on it took more than {self.limits.time_limit:g} s: send less audio."
             raise HTTPException(504, why) from error

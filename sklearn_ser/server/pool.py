@@ -176,7 +176,11 @@ class WorkerPool:
             raise ModelError(f"The model cannot be loaded in another process: {error}") from error
 
     async def predict(
-        self, read: Callable[[], Awaitable[bytes]], window: float | None, hop: float | None
+        self,
+        read: Callable[[], Awaitable[bytes]],
+        window: float | None,
+        hop: float | None,
+        channels: str,
     ) -> tuple[float, bytes]:
         """Predict the emotion of an upload, or of its windows.
 
@@ -186,6 +190,8 @@ class WorkerPool:
             Returns the bytes of the upload; called when there is a process to send them to.
         window, hop : float or None
             In seconds.
+        channels : str
+            "mix" or "split".
 
         Returns
         -------
@@ -211,7 +217,7 @@ class WorkerPool:
             raise BusyError(NO_TURN) from error
         try:
             data = await read()
-            head = json.dumps({"window": window, "hop": hop}).encode()
+            head = json.dumps({"window": window, "hop": hop, "channels": channels}).encode()
             request = [worker.REQUEST.pack(len(head), len(data)), head, data]
             kind, seconds, body = await self._reply_of(*await self._send(request, deadline))
         finally:

@@ -4,7 +4,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-__all__ = ["Health", "Prediction", "Recording", "Refusal"]
+__all__ = ["Channels", "Health", "Prediction", "Recording", "Refusal"]
 
 PROBABILITIES = {"angry": 0.03, "happy": 0.07, "neutral": 0.88, "sad": 0.02}
 
@@ -76,6 +76,13 @@ class Recording(Prediction):
 
     windows: list[Window]
     segments: list[Segment]
+
+
+class Channels(_Schema):
+    """Each channel by itself, where `channels` is `split`."""
+
+    seconds: float = Field(description="The length of the audio.", examples=[4.5])
+    channels: list[Prediction | Recording] = Field(description="From the first channel on.")
 
 
 class Health(_Schema):

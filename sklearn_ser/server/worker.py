@@ -15,7 +15,7 @@ from typing import Any
 import sklearn
 from threadpoolctl import threadpool_limits
 
-from sklearn_ser.audio.decoding import SERVED_FORMATS, AudioSettings, open_source
+from sklearn_ser.audio.decoding import SERVED_FORMATS, AudioSettings, Channel, open_source
 from sklearn_ser.exceptions import AudioError, SerError
 from sklearn_ser.inference import Predictor, load_predictor
 from sklearn_ser.inference.segments import merge, summarize
@@ -158,6 +158,7 @@ def predict_upload(
     data: bytes | bytearray,
     window: float | None = None,
     hop: float | None = None,
+    channels: str = "mix",
 ) -> dict[str, Any]:
     """Predict the emotion of an upload, or of its windows.
 
@@ -169,6 +170,8 @@ def predict_upload(
         A file of audio.
     window, hop : float, default=None
         In seconds; without them the file is one clip.
+    channels : {"mix", "split"}, default="mix"
+        Whether the mean of the channels is predicted, or each by itself.
 
     Returns
     -------
@@ -185,15 +188,23 @@ def predict_upload(
     if window is None and loader.max_duration is not None:
         longest = min(longest, loader.max_duration)
     _check_kind(data, limits)
-    seconds = _check(Upload(data), replace(loader, max_duration=longest), limits)
-    if window is not None:
-        stream = EmotionStream(predictor, window, window / 4 if hop is None else hop)
-        settings = replace(settings_of(predictor), max_duration=longest)
-        return {"seconds": seconds, **_over_time(stream, data, settings)}
-    (prediction,) = predictor.iter_predictions([Upload(data)])
-    if prediction.error is not None:
-        raise AudioError(prediction.error)
-    return {"seconds": seconds, **predictor.as_json(prediction)}
+    seconds, n_channels = _check(Upload(data), replace(loader, max_duration=longest), limits)
+    sources: list[Any] = [Upload(data)]
+    if channels == "split":
+        sources = [Channel(Upload(data), i, Upload.name) for i in range(n_channels)]
+    results = []
+    for source in sources:
+        if window is not None:
+            stream = EmotionStream(predictor, window, window / 4 if hop is None else hop)
+            settings = replace(settings_of(predictor), max_duration=longest)
+            found = _over_time(stream, source, settings)
+        else:
+            (prediction,) = predictor.iter_predictions([source])
+            if prediction.error is not None:
+                raise AudioError(prediction.error)
+            found = predictor.as_json(prediction)
+        results.append({"seconds": seconds, **found})
+    return {"seconds": seconds, "channels": results} if channels == "split" else results[0]
 
 
 def _check_kind(data: bytes | bytearray, limits: Limits) -> None:
@@ -217,8 +228,8 @@ def _check_kind(data: bytes | bytearray, limits: Limits) -> None:
         )
 
 
-def _check(file: Upload, settings: AudioSettings, limits: Limits) -> float:
-    """Return the length of a file in seconds, before anything of it is decoded."""
+def _check(file: Upload, settings: AudioSettings, limits: Limits) -> tuple[float, int]:
+    """Return the length of a file in seconds and its channels, before anything is decoded."""
     # The whole is what is limited, whichever part of it the pipeline looks at.
     settings = replace(settings, offset=0.0, duration=None, max_duration=limits.max_seconds)
     with open_source(file, settings, file.name) as (audio, promised):
@@ -229,13 +240,11 @@ def _check(file: Upload, settings: AudioSettings, limits: Limits) -> float:
         )
     if channels > limits.max_channels:
         raise AudioError(f"the file has {channels} channels: {limits.max_channels} are allowed.")
-    return promised / rate
+    return promised / rate, channels
 
 
-def _over_time(
-    stream: EmotionStream, data: bytes | bytearray, settings: AudioSettings
-) -> dict[str, Any]:
-    events = [event for some in stream.listen_to(Upload(data), settings) for event in some]
+def _over_time(stream: EmotionStream, source: Any, settings: AudioSettings) -> dict[str, Any]:
+    events = [event for some in stream.listen_to(source, settings) for event in some]
     whole = summarize(events, stream.predictor)
     if whole.error is not None:
         raise AudioError(whole.error)

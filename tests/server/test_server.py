@@ -50,7 +50,7 @@ def encode(y, sr=SR, form="WAV", **how):
 
 
 def post(url, data, **how):
-    fields = {name: how.pop(name) for name in ("window", "hop") if name in how}
+    fields = {name: how.pop(name) for name in ("window", "hop", "channels") if name in how}
     return httpx.post(f"{url}/predict", files={"file": ("x", data)}, data=fields, timeout=60, **how)
 
 
@@ -101,6 +101,20 @@ def test_windows_are_answered_as_the_stream_does(url, model):
         segments[-1:] = message.pop("segments")
     assert messages[:-1] == answer["windows"]
     assert segments == answer["segments"]
+
+
+@pytest.mark.parametrize("how", [{}, {"window": 1}])
+def test_channels_are_answered_as_files_of_their_own(url, how):
+    both = [voice(2, 100), voice(2, 300)]
+    answer = post(url, encode(np.stack(both, axis=1)), channels="split", **how).json()
+    alone = [post(url, encode(y), **how).json() for y in both]
+    assert answer == {"seconds": alone[0]["seconds"], "channels": alone}
+    assert [one["emotion"] for one in alone] == ["sad", "angry"]
+    mono = post(url, encode(both[0]), channels="split", **how).json()
+    assert mono["channels"] == alone[:1]
+    refused(post(url, encode(both[0]), channels="left"), 422, "channels: give mix or split")
+    y = np.stack(both * 5, axis=1)[:2000]
+    refused(post(url, encode(y), channels="split"), 422, "10 channels")
 
 
 def test_integers_over_the_socket(url, model):
