@@ -27,12 +27,12 @@ from sklearn_ser import (
     CNNClassifier,
     CNNLSTMClassifier,
     FrameFeatures,
+    GroupNormalizer,
     LogMelSpectrogram,
     LSTMClassifier,
     MelSpectrogram,
     PretrainedEmbedding,
     SequenceScaler,
-    SpeakerNormalizer,
     SpectralContrast,
     SpectralShape,
     SVMClassifier,
@@ -72,7 +72,7 @@ SETTINGS = {
     TemperatureScaledClassifier: [
         TemperatureScaledClassifier(LogisticRegression(), random_state=0)
     ],
-    SpeakerNormalizer: [SpeakerNormalizer("global")],
+    GroupNormalizer: [GroupNormalizer(unknown="global")],
     # Small networks show the manners, in one epoch where learning is not what is checked.
     ANNClassifier: [ANNClassifier(epochs=1)],
     CNNClassifier: [CNNClassifier((8,), dense_units=(8,), dropout=0, learning_rate=0.02, epochs=8)],
@@ -106,7 +106,7 @@ def expected_failures(estimator):
             "check_sample_weight_equivalence_on_dense_data": "two half steps of stochastic "
             "gradient descent are not one whole step"
         }
-    if isinstance(estimator, SequenceScaler | SpeakerNormalizer | TemperatureScaledClassifier):
+    if isinstance(estimator, SequenceScaler | GroupNormalizer | TemperatureScaledClassifier):
         return {}
     if isinstance(estimator, SVMClassifier):
         if not estimator.calibrate:

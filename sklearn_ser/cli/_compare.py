@@ -42,7 +42,7 @@ def compare(
     on_error: shared.OnErrorOption = "stop",
     augment: shared.AugmentOption = None,
     noise: shared.NoiseOption = None,
-    normalize_speakers: shared.NormalizeSpeakersOption = False,
+    adapt: shared.AdaptOption = "none",
     cache: shared.CacheOption = None,
     no_cache: shared.NoCacheOption = False,
     scheduler: shared.SchedulerOption = None,

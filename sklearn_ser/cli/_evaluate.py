@@ -25,6 +25,15 @@ def evaluate(
     no_cache: shared.NoCacheOption = False,
     stress: shared.StressOption = False,
     noise: shared.NoiseOption = None,
+    adapt: Annotated[
+        str | None,
+        typer.Option(
+            help="Z-score the features of each speaker, corpus or recording by its own clips, or "
+            "none. Without it: as in training.",
+            metavar="GROUP",
+            show_default=False,
+        ),
+    ] = None,
     json: JsonOption = False,
 ) -> None:
     """Score a saved pipeline on a corpus.
@@ -50,7 +59,9 @@ def evaluate(
         noise=noise,
     )
     with progress_bars() as progress:
-        metrics, notes = evaluate_run(model, options, trust=trust, on_progress=progress)
+        metrics, notes = evaluate_run(
+            model, options, adapt=adapt, trust=trust, on_progress=progress
+        )
     for note in notes:
         notice(f"Note: {note}")
     if json:

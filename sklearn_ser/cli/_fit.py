@@ -40,7 +40,7 @@ def fit(
     augment: shared.AugmentOption = None,
     noise: shared.NoiseOption = None,
     stress: shared.StressOption = False,
-    normalize_speakers: shared.NormalizeSpeakersOption = False,
+    adapt: shared.AdaptOption = "none",
     cache: shared.CacheOption = None,
     no_cache: shared.NoCacheOption = False,
     scheduler: shared.SchedulerOption = None,

@@ -60,6 +60,7 @@ def grid_search(
     refit: shared.RefitOption = False,
     augment: shared.AugmentOption = None,
     noise: shared.NoiseOption = None,
+    adapt: shared.AdaptOption = "none",
     cache: shared.CacheOption = None,
     no_cache: shared.NoCacheOption = False,
     scheduler: shared.SchedulerOption = None,

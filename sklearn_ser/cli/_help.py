@@ -8,7 +8,7 @@ PANELS = {
         *("source", "rate", "encoding", "device", "window", "hop", "formats"),
     ),
     "Model": (
-        *("clf", "param", "calibrate", "augment", "normalize_speakers", "adapt", "refit", "seed"),
+        *("clf", "param", "calibrate", "augment", "adapt", "refit", "seed"),
         *("strategy", "candidates", "trust", "abstain_below", "smooth", "silence_db", "vad"),
     ),
     "Testing": (

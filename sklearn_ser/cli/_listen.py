@@ -54,6 +54,14 @@ def listen(
         bool, typer.Option("--jsonl", help="Print one JSON object per window and line.")
     ] = False,
     json: JsonOption = False,
+    adapt: Annotated[
+        bool,
+        typer.Option(
+            "--adapt",
+            help="Scale features by what was heard before, so that predictions follow the voice "
+            "and its room.",
+        ),
+    ] = False,
     trust: shared.TrustOption = False,
 ) -> None:
     """Predict the emotion of live audio, window by window.
@@ -92,7 +100,9 @@ def listen(
         voice=vad == "pitch",
     )
     own_rate = rate if source in ("mic", "-") else None
-    stream = EmotionStream(predictor, window, hop, rate=own_rate, smooth=smooth, vad=vad)
+    stream = EmotionStream(
+        predictor, window, hop, rate=own_rate, smooth=smooth, vad=vad, adapt=adapt
+    )
     blocks: Any
     if source == "mic":
         chosen = int(device) if device is not None and device.isdigit() else device

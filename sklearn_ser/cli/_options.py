@@ -218,12 +218,12 @@ CalibrateOption = Annotated[
         "prediction changes.",
     ),
 ]
-NormalizeSpeakersOption = Annotated[
-    bool,
+AdaptOption = Annotated[
+    str,
     typer.Option(
-        "--normalize-speakers",
-        help="Z-score the features of each speaker by that speaker's own clips. Scores on unseen "
-        "speakers are transductive then.",
+        help="Z-score the features of each speaker, corpus or recording by its own clips: none, "
+        "speaker, corpus or recording. Scores on unseen ones are transductive then.",
+        metavar="GROUP",
     ),
 ]
 

@@ -89,6 +89,14 @@ def predict(
             metavar="mix|split",
         ),
     ] = "mix",
+    adapt: Annotated[
+        str,
+        typer.Option(
+            help="Scale features by what was heard before: in the same recording, or in all files "
+            "of the call (corpus), so that predictions follow a voice and its room.",
+            metavar="none|recording|corpus",
+        ),
+    ] = "none",
     trust: shared.TrustOption = False,
     n_jobs: shared.JobsOption = -1,
 ) -> None:
@@ -117,6 +125,7 @@ def predict(
         vad=vad,
         figure=figure,
         channels=channels,
+        adapt=adapt,
         n_jobs=n_jobs,
         out=out if csv is None or to_stdout else csv,
         resume=resume,

@@ -10,7 +10,7 @@ from sklearn_ser.features.articulation import Formants, Perturbation
 from sklearn_ser.features.auditory import BarkSpectrum, Loudness, SpectralShape
 from sklearn_ser.features.embeddings import PretrainedEmbedding
 from sklearn_ser.features.rhythm import ModulationSpectrum, Rhythm
-from sklearn_ser.features.scalers import SequenceScaler, SpeakerNormalizer
+from sklearn_ser.features.scalers import GroupNormalizer, SequenceScaler
 from sklearn_ser.features.sequences import FrameFeatures, LogMelSpectrogram
 from sklearn_ser.features.spectral import MFCC, Chroma, MelSpectrogram, SpectralContrast
 from sklearn_ser.features.transformers import (
@@ -31,6 +31,7 @@ __all__ = [
     "Formants",
     "FrameFeatures",
     "FrameTransformer",
+    "GroupNormalizer",
     "LogMelSpectrogram",
     "Loudness",
     "MelSpectrogram",
@@ -41,7 +42,6 @@ __all__ = [
     "Rhythm",
     "SequenceScaler",
     "SequenceTransformer",
-    "SpeakerNormalizer",
     "Spectra",
     "SpectralContrast",
     "SpectralShape",

@@ -21,9 +21,10 @@ from sklearn_ser.classifiers.probabilities import are_probabilities
 from sklearn_ser.classifiers.svm import SVMClassifier
 from sklearn_ser.classifiers.temperature import unwrap_classifier
 from sklearn_ser.exceptions import OptionError
-from sklearn_ser.features import AudioFeatureUnion, SpeakerNormalizer
+from sklearn_ser.features import AudioFeatureUnion
 from sklearn_ser.features._extraction import Batch, one_blas_thread
 from sklearn_ser.features.quality import Judge, TrainingRange
+from sklearn_ser.inference.adaptation import RunningScaler
 from sklearn_ser.persistence import ModelFile, load_pipeline, read_model
 
 __all__ = [
@@ -129,13 +130,6 @@ class Predictor:
     ):
         if not 0 <= abstain_below <= 1:
             raise OptionError(f"`abstain_below={abstain_below:g}`: give a probability from 0 to 1.")
-        scale = pipeline.named_steps["scale"]
-        if isinstance(scale, SpeakerNormalizer) and scale.unknown != "global":
-            raise OptionError(
-                "This model z-scores the clips of each speaker, and recordings do not tell who "
-                "speaks: in Python, pipeline.predict(clips, speaker=names); or fit a model without "
-                "`normalize_speakers`."
-            )
         self.pipeline = pipeline
         # Read once: looking the parameters up takes longer than some features of a short clip.
         self.settings = AudioSettings(**pipeline.named_steps["audio"].get_params())
@@ -153,13 +147,23 @@ class Predictor:
         self.silence_db = silence_db
         self.voice = voice
 
-    def iter_predictions(self, sources: Sequence[Any]) -> Iterator[Prediction]:
+    def iter_predictions(
+        self,
+        sources: Sequence[Any],
+        scaler: RunningScaler | None = None,
+        weight: float = 1.0,
+    ) -> Iterator[Prediction]:
         """Yield the prediction of each source, in order, as it is made.
 
         Parameters
         ----------
         sources : sequence of n_clips sources
             Paths, URLs, bytes, binary files, or waveforms at the pipeline's rate.
+        scaler : RunningScaler, default=None
+            Scales each clip by those before it, in place of the pipeline's own scaler; clips with
+            speech are added to it.
+        weight : float, default=1.0
+            How many clips each of them counts there.
 
         Yields
         ------
@@ -170,9 +174,11 @@ class Predictor:
             for batch in self.union.iter_batches(
                 clips, inspect="voice" if self.voice else "quality"
             ):
-                yield from self._predict_batch(batch)
+                yield from self._predict_batch(batch, scaler, weight)
 
-    def _predict_batch(self, batch: Batch) -> list[Prediction]:
+    def _predict_batch(
+        self, batch: Batch, scaler: RunningScaler | None, weight: float
+    ) -> list[Prediction]:
         """Return the predictions of a batch, one for each clip."""
         rows, failures, inspections = batch
         found = [
@@ -183,8 +189,12 @@ class Predictor:
         if not usable:
             return found
         X = np.stack([row for i in usable if (row := rows[i]) is not None])
-        probabilities = predict_rows(self.tail, X)
         qualities = [one.quality for i in usable if (one := inspections[i])]
+        if scaler is None:
+            probabilities = predict_rows(self.tail, X)
+        else:
+            spoken = [q.loud > self.silence_db and q.voice is not False for q in qualities]
+            probabilities = predict_rows(self.tail[1:], _scale_in_turn(X, scaler, spoken, weight))
         warnings = self.judge(X, qualities)
         good = are_probabilities(probabilities)
         for k, i in enumerate(usable):
@@ -242,6 +252,18 @@ class Predictor:
             **dict(zip(self.columns()[4:-1], prediction.probabilities.tolist(), strict=True)),
             "warning": prediction.warning,
         }
+
+
+def _scale_in_turn(
+    X: np.ndarray, scaler: RunningScaler, spoken: Sequence[bool], weight: float
+) -> np.ndarray:
+    """Return clips as the classifier takes them, each scaled by what was spoken before it."""
+    rows = []
+    for x, has_speech in zip(X, spoken, strict=True):
+        rows.append(scaler.scale(x))
+        if has_speech:
+            scaler.add(x, weight)
+    return np.stack(rows)
 
 
 def percent(probability: float) -> str:

@@ -18,6 +18,7 @@ from sklearn_ser.audio.decoding import FULL_SCALE, AudioSettings, check_finite
 from sklearn_ser.audio.resampling import StreamResampler
 from sklearn_ser.audio.waveforms import check_waveform
 from sklearn_ser.exceptions import OptionError
+from sklearn_ser.inference.adaptation import RunningScaler
 from sklearn_ser.inference.predictor import SILENCE, Prediction, Predictor
 from sklearn_ser.inference.voice_activity import make_detector
 
@@ -91,6 +92,10 @@ class EmotionStream:
         How speech is told from silence: by the predictor's `silence_db` alone; or from noise, tones
         and music as well, by a pitch that moves; or `"webrtc"`, which needs the extra `vad` and
         tells it from other noises, too.
+    adapt : bool or RunningScaler, default=False
+        Whether to scale the features of each window by those of the windows with speech before it,
+        so that predictions get better the longer a voice and its room are heard. A `RunningScaler`
+        goes on from what it has heard of other recordings.
 
     Raises
     ------
@@ -119,6 +124,7 @@ class EmotionStream:
         rate: int | None = None,
         smooth: int = 3,
         vad: str = "energy",
+        adapt: bool | RunningScaler = False,
     ):
         self.predictor = pipeline if isinstance(pipeline, Predictor) else Predictor(pipeline)
         self.sr = self.predictor.sr
@@ -131,6 +137,8 @@ class EmotionStream:
         heard = vad == "pitch" and self.predictor.voice  # which has listened for it already
         self._detect = make_detector("energy" if heard else vad, self.sr)
         self._recent: deque[np.ndarray] = deque(maxlen=int(smooth))
+        self._own = RunningScaler(self.predictor.pipeline) if adapt is True else None
+        self._scaler = adapt if isinstance(adapt, RunningScaler) else self._own
         self.reset()
 
     def reset(self) -> None:
@@ -140,6 +148,8 @@ class EmotionStream:
         self._begin = 0  # position of the first sample kept
         self._n_windows = 0
         self._recent.clear()
+        if self._own is not None:
+            self._own.forget()
 
     @property
     def seconds(self) -> float:
@@ -243,7 +253,9 @@ class EmotionStream:
         if not windows:
             return []
         events = []
-        for y, found in zip(windows, self.predictor.iter_predictions(windows), strict=True):
+        weight = min(1.0, self.hop / self.window)  # windows that overlap are no more speech
+        predictions = self.predictor.iter_predictions(windows, self._scaler, weight)
+        for y, found in zip(windows, predictions, strict=True):
             start = self._n_windows * self._step
             self._n_windows += 1
             events.append(self._make_event(y, found, start / self.sr, (start + len(y)) / self.sr))

@@ -128,6 +128,7 @@ class Metrics(Scores):
     by_speaker: dict[str, Any] | None
     by_sex: dict[str, Any] | None
     skipped: list[Any]
+    adapt: NotRequired[str]  # what clips are z-scored by: none, speaker, corpus or recording
     transductive: bool
     seconds: float
     run: str

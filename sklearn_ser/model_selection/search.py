@@ -32,6 +32,7 @@ from sklearn.pipeline import Pipeline
 from sklearn_ser.classifiers import fit_arguments
 from sklearn_ser.classifiers._keras import tensorflow_version
 from sklearn_ser.exceptions import CorpusError, SearchStopped
+from sklearn_ser.features import GroupNormalizer
 from sklearn_ser.model_selection._journal import Journal, name_candidate
 from sklearn_ser.model_selection.splits import Subset, groups_of, mirrored_columns
 from sklearn_ser.model_selection.training_rows import RowOptions, make_rows
@@ -342,13 +343,18 @@ class _Fits:
         pairs = [(train, test) for train, (_, test) in zip(trains, folds, strict=True)]
         if groups is None and options.augment:
             groups = np.arange(len(clips))  # a clip and its copies stay together
+        tail = pipeline[2:]
+        if isinstance(tail["scale"], GroupNormalizer):  # once, over the clips of all folds
+            of = clips.table[tail["scale"].by].to_numpy()[clip]
+            X = clone(tail["scale"]).fit_transform(X, groups=of)
+            tail.set_params(scale="passthrough")
         weights = options.weigh(clips)
         given = fit_arguments(
             pipeline.named_steps["clf"],
             sample_weight=None if weights is None else weights[clip],
             groups=None if groups is None else groups[clip],
         )
-        return cls(pipeline[2:], X, clips.y[clip], pairs, given, n_jobs)
+        return cls(tail, X, clips.y[clip], pairs, given, n_jobs)
 
     def journal(self, folder: Path | None) -> Journal:
         """Return what was kept of a search of the same clips, folds, classifier and code."""

@@ -40,8 +40,8 @@ SPLITS = {
 TEST_GROUPS = {"speaker": "test_speakers", "text": "test_texts", "corpus": "test_corpora"}
 
 TRANSDUCTIVE = (
-    "Transductive: the features of test speakers are z-scored by statistics of all their own test "
-    "clips, which a score on single clips does without."
+    "Transductive: the features of test clips are z-scored by statistics of all test clips of "
+    "their speaker, corpus or recording, which a score on single clips does without."
 )
 
 

@@ -69,6 +69,7 @@ class CardSplit(TypedDict):
     validation_by: str | None
     test_size: NotRequired[float | None]
     validation_size: NotRequired[float]
+    adapt: NotRequired[str]
     transductive: NotRequired[bool]
     n_folds: NotRequired[int]
     test_speakers: NotRequired[list[str]]

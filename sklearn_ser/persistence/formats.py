@@ -24,7 +24,7 @@ from sklearn_ser._sklearn import PRIVATE_TYPES
 from sklearn_ser.audio.loader import AudioLoader
 from sklearn_ser.classifiers.temperature import TemperatureScaledClassifier, check_temperature
 from sklearn_ser.exceptions import ModelError, SerError
-from sklearn_ser.features import AudioFeatureUnion, SequenceScaler, SpeakerNormalizer
+from sklearn_ser.features import AudioFeatureUnion, GroupNormalizer, SequenceScaler
 from sklearn_ser.persistence.card import (
     Card,
     card_path,
@@ -48,7 +48,7 @@ SKOPS_TRUSTED = [
     *(
         f"{kind.__module__}.{kind.__qualname__}"
         for kind in (
-            *(AudioLoader, AudioFeatureUnion, SequenceScaler, SpeakerNormalizer),
+            *(AudioLoader, AudioFeatureUnion, SequenceScaler, GroupNormalizer),
             *PORTABLE_FEATURES.values(),
             *(type(recipe.classifier()) for recipe in RECIPES.values()),
             TemperatureScaledClassifier,

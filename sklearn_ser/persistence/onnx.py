@@ -26,7 +26,8 @@ from sklearn_ser.classifiers.probabilities import MostProbableMixin
 from sklearn_ser.classifiers.svm import SVMClassifier
 from sklearn_ser.classifiers.temperature import TemperatureScaledClassifier, unwrap_classifier
 from sklearn_ser.exceptions import ModelError, OptionError
-from sklearn_ser.features import AudioFeatureUnion, SpeakerNormalizer
+from sklearn_ser.features import AudioFeatureUnion, GroupNormalizer
+from sklearn_ser.features.scalers import as_standard_scaler
 from sklearn_ser.pipelines import FEATURES
 
 __all__ = ["PORTABLE_FEATURES", "ONNXClassifier", "read_onnx", "to_onnx"]
@@ -148,20 +149,18 @@ def to_onnx(pipeline: Pipeline) -> bytes:
     """
     steps = pipeline.named_steps
     clf = unwrap_classifier(steps["clf"])
-    if isinstance(steps["scale"], SpeakerNormalizer):
-        raise ModelError(
-            "A model that z-scores the clips of each speaker cannot be exported: nothing in ONNX "
-            "tells who speaks. Fit one without `normalize_speakers`."
-        )
+    scale = steps["scale"]
+    if isinstance(scale, GroupNormalizer):  # nothing in ONNX tells the group of a clip
+        scale = as_standard_scaler(scale)
     try:
         import onnx
 
         # Converters use what the packages that they convert from are about to drop.
         with ignore_deprecations():
             if isinstance(clf, NetworkClassifier):
-                model = _convert_network(steps["scale"], clf)
+                model = _convert_network(scale, clf)
             else:
-                model = _convert_classifier(steps["scale"], clf)
+                model = _convert_classifier(scale, clf)
     except ImportError as error:
         raise OptionError(
             f"Export needs the package {error.name}: pip install 'sklearn-ser[export]'."

@@ -23,7 +23,7 @@ from sklearn_ser.runs.options import (
 )
 from sklearn_ser.runs.run_folder import new_folder, writing
 from sklearn_ser.runs.store import FeatureStore
-from sklearn_ser.runs.trainers import RecipeTrainer, check_speakers
+from sklearn_ser.runs.trainers import RecipeTrainer
 from sklearn_ser.runs.training import Outcome, audit_run, score_run, split_run, train_folds
 from sklearn_ser.runs.write import write_predictions
 
@@ -75,8 +75,6 @@ def compare_run(
     table = load_data(
         options.data, emotions=options.emotions, map=options.map, on_error=options.on_error
     )
-    if options.normalize_speakers:
-        check_speakers(table)
     for split in splits:  # what is wrong with a split is said before the work of extraction
         split_run(table, replace(each[0], split=split), trainers[clfs[0]])
     with new_folder(options.out, f"compare-{data_name(options.data)}") as (folder, out):
@@ -181,6 +179,7 @@ def _describe_row(
     return {
         "clf": options.clf,
         "split": options.split,
+        "adapt": metrics["adapt"],
         "transductive": metrics["transductive"],
         **{name: metrics[name] for name in SCORES},
         **{f"{name}_interval": metrics[f"{name}_interval"] for name in SCORES},

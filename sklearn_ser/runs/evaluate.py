@@ -8,13 +8,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import StandardScaler
 
 from sklearn_ser._files import read_regular
 from sklearn_ser.audio.conditions import list_conditions
 from sklearn_ser.audio.noise import Noise
 from sklearn_ser.corpora import load_data, map_emotions, parse_map, take_emotions
 from sklearn_ser.exceptions import CorpusError, ModelError, OptionError
-from sklearn_ser.features import SpeakerNormalizer
+from sklearn_ser.features import GroupNormalizer
+from sklearn_ser.features.scalers import GROUPS, regroup
 from sklearn_ser.metrics import (
     Metrics,
     bootstrap_scores,
@@ -25,12 +27,14 @@ from sklearn_ser.metrics import (
 from sklearn_ser.metrics.schema import Stress
 from sklearn_ser.model_selection import TRANSDUCTIVE, Subset
 from sklearn_ser.persistence import find_model, load_pipeline, read_card
+from sklearn_ser.pipelines import find_name
 from sklearn_ser.report.verdict import describe_map
 from sklearn_ser.runs.background import stress_noise
 from sklearn_ser.runs.options import Progress, RunOptions, silent
 from sklearn_ser.runs.store import FeatureStore
 from sklearn_ser.runs.stress import SINGLE_CLIPS, count_noise
-from sklearn_ser.runs.trainers import check_speakers, scale
+from sklearn_ser.runs.trainers import adapts, scale
+from sklearn_ser.runs.training import check_groups
 from sklearn_ser.runs.write import SEEN_CLIPS
 
 __all__ = ["evaluate_run"]
@@ -42,6 +46,7 @@ def evaluate_run(
     model: str | os.PathLike,
     options: RunOptions,
     *,
+    adapt: str | None = None,
     trust: bool = False,
     on_progress: Progress | None = None,
 ) -> tuple[Metrics, list[str]]:
@@ -53,6 +58,8 @@ def evaluate_run(
         A run's folder, a model file or `"demo"`.
     options : RunOptions
         Its data, emotions, map, n_jobs, on_error, cache, stress and noise count.
+    adapt : {"none", "speaker", "corpus", "recording"}, default=None
+        What clips are z-scored by; `None` means what they were in training.
     trust : bool, default=False
         Whether to load a joblib file that was not written here.
     on_progress : callable, default=None
@@ -67,14 +74,12 @@ def evaluate_run(
     started = time.perf_counter()
     pipeline = load_pipeline(model, trust=trust)
     pipeline.named_steps["features"].set_params(n_jobs=options.n_jobs, cache_dir=options.cache)
-    scaler = pipeline.named_steps["scale"]
-    by_speaker = isinstance(scaler, SpeakerNormalizer) and scaler.unknown != "global"
+    by = _set_adaptation(pipeline, adapt)
     card = read_card(model)
     table, mapping = _read_mapped(options, card)
-    if by_speaker:
-        check_speakers(table)
-        if options.stress:
-            raise OptionError(SINGLE_CLIPS)
+    check_groups(table, by)
+    if by != "none" and options.stress:
+        raise OptionError(SINGLE_CLIPS)
     if options.noise is not None and not options.stress:
         raise OptionError(f"`noise={options.noise}` is for `stress` here: add `stress`.")
     noise = stress_noise(options, checksums := _seen_clips(model))
@@ -89,7 +94,8 @@ def evaluate_run(
     notes += more
     if mapping:
         notes.append(describe_map(mapping))
-    transductive = by_speaker and bool(set(clips.table["speaker"]) - set(scaler.speakers_))
+    known = getattr(pipeline.named_steps["scale"], "groups_", {})
+    transductive = by != "none" and bool(set(clips.table[by].astype(str)) - set(known))
     if transductive:
         notes.append(TRANSDUCTIVE)
     metrics: Any = score(clips.y, predicted) | {
@@ -99,6 +105,7 @@ def evaluate_run(
         **relation,
         "left_out": left_out,
         **({"map": mapping} if mapping else {}),
+        "adapt": by,
         "transductive": transductive,
         "n_train": 0,
         "n_validation": 0,
@@ -132,6 +139,25 @@ def _read_mapped(
         if mapped["emotion"].equals(table["emotion"]):
             mapping = {}
     return mapped if options.emotions is None else take_emotions(mapped, options.emotions), mapping
+
+
+def _set_adaptation(pipeline: Pipeline, adapt: str | None) -> str:
+    """Make a pipeline z-score clips by a group, if one is asked for, and return which."""
+    scaler = pipeline.named_steps["scale"]
+    if adapt is None:
+        return scaler.by if adapts(pipeline) else "none"
+    by = find_name(adapt, ("none", *GROUPS), "`adapt`")
+    if by == "none":
+        if isinstance(scaler, GroupNormalizer):
+            scaler.set_params(unknown="global")
+    elif not isinstance(scaler, StandardScaler | GroupNormalizer):
+        raise OptionError(
+            f"`adapt={by}` takes the place of a StandardScaler, and this model has "
+            f"{type(scaler).__name__}: leave it out, or fit another model."
+        )
+    elif not (adapts(pipeline) and scaler.by == by):
+        pipeline.set_params(scale=regroup(scaler, by))
+    return by
 
 
 def _known_clips(

@@ -12,7 +12,7 @@ from sklearn_ser.runs.options import Progress, RunOptions, data_name, silent
 from sklearn_ser.runs.run_folder import forget_options, new_folder, write_options, writing
 from sklearn_ser.runs.store import FeatureStore
 from sklearn_ser.runs.stress import check_stress, stress_folds
-from sklearn_ser.runs.trainers import RecipeTrainer, SearchTrainer, check_speakers
+from sklearn_ser.runs.trainers import RecipeTrainer, SearchTrainer
 from sklearn_ser.runs.training import (
     audit_run,
     fit_all,
@@ -105,8 +105,6 @@ def _train(
     table = load_data(
         options.data, emotions=options.emotions, map=options.map, on_error=options.on_error
     )
-    if options.normalize_speakers:
-        check_speakers(table)
     split_run(table, options, trainer)  # what is wrong with it is said before the work
     name = f"{options.clf}-{data_name(options.data)}"
     with new_folder(options.out, name, go_on=resume) as (folder, out):

@@ -41,7 +41,7 @@ class RunOptions:
     augment: str | None = None  # names joined by commas
     noise: Path | None = None  # folder of recordings
     stress: bool = False
-    normalize_speakers: bool = False
+    adapt: str = "none"  # or the column whose groups are z-scored
     cache: Path | None = None
     emotions: str | None = None  # names joined by commas
     map: str | None = None  # label=emotion, joined by commas
@@ -49,7 +49,7 @@ class RunOptions:
     folds: int | str | None = None  # how many, or "all"; None is one test set
 
     def __post_init__(self) -> None:
-        for name in ("clf", "split"):
+        for name in ("clf", "split", "adapt"):
             object.__setattr__(self, name, getattr(self, name).strip().lower())
 
 

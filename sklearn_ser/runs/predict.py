@@ -13,8 +13,10 @@ from sklearn_ser.audio.header import count_channels, read_header
 from sklearn_ser.audio.opening import rereadable
 from sklearn_ser.exceptions import AudioError, OptionError, UnfinishedError
 from sklearn_ser.inference import EmotionStream, Predictor, find_sources, load_predictor
+from sklearn_ser.inference.adaptation import RunningScaler
 from sklearn_ser.inference.recordings import RecordingReader
 from sklearn_ser.inference.rows import RowFile, check_output
+from sklearn_ser.pipelines import find_name
 from sklearn_ser.runs.options import Progress
 
 __all__ = ["PredictOptions", "PredictSummary", "RowPrinter", "predict_sources"]
@@ -22,6 +24,7 @@ __all__ = ["PredictOptions", "PredictSummary", "RowPrinter", "predict_sources"]
 Row = Mapping[str, Any]
 
 CHANNELS = ("mix", "split")
+ADAPTATIONS = ("none", "recording", "corpus")
 ERRORS_LISTED = 20  # more are in the rows, and only counted here
 
 
@@ -38,6 +41,7 @@ class PredictOptions:
     silence_db: float = -50.0
     vad: str = "energy"
     figure: Path | None = None
+    adapt: str = "none"  # or what is scaled by its own clips so far: "recording", "corpus"
     channels: str = "mix"  # or "split": each channel has rows of its own
     n_jobs: int | None = None
     out: Path | None = None  # the table to write
@@ -173,6 +177,17 @@ def _check_options(options: PredictOptions) -> None:
         raise OptionError(
             f"Unknown `channels={options.channels}`: there are {' and '.join(CHANNELS)}."
         )
+    find_name(options.adapt, ADAPTATIONS, "`adapt`")
+    if options.adapt == "recording" and options.window is None:
+        raise OptionError(
+            "`adapt=recording` scales each window by those before it, and needs "
+            "`window=SECONDS`; `adapt=corpus` scales each file by those before it."
+        )
+    if options.adapt == "corpus" and options.resume:
+        raise OptionError(
+            "`adapt=corpus` depends on all files from the first on, and cannot `resume`: leave "
+            "one of them out."
+        )
     if options.window is None and (
         options.hop is not None or options.segments or options.figure is not None
     ):
@@ -195,6 +210,8 @@ def _describe(predictor: Predictor, options: PredictOptions) -> dict[str, Any]:
     if options.window is not None:
         about |= {"window": options.window, "hop": _hop(options), "segments": options.segments}
         about |= {"smooth": options.smooth, "vad": options.vad}
+    if options.adapt != "none":
+        about |= {"adapt": options.adapt}
     if options.channels == "split":
         about |= {"channels": options.channels}
     return about
@@ -210,32 +227,43 @@ def _choose_steps(
 ) -> tuple[list[str], Callable[[Sequence[str]], _Steps]]:
     """Return the columns of a row, and the function that makes the rows of sources."""
     split = options.channels == "split"
+    scaler = RunningScaler(predictor.pipeline) if options.adapt == "corpus" else None
     if options.window is None:
         make = _channel_steps if split else _clip_steps
         times = ("channel",) if split else ()
-        return predictor.columns(*times), lambda sources: make(predictor, sources)
+        return predictor.columns(*times), lambda sources: make(predictor, sources, scaler)
     stream = EmotionStream(
-        predictor, options.window, _hop(options), smooth=options.smooth, vad=options.vad
+        predictor,
+        options.window,
+        _hop(options),
+        smooth=options.smooth,
+        vad=options.vad,
+        adapt=scaler or options.adapt == "recording",
     )
     figure = None if options.figure is None else options.figure.expanduser()
     reader = RecordingReader(stream, segments=options.segments, figure=figure, split=split)
     return reader.columns, lambda sources: _recording_steps(reader, sources)
 
 
-def _clip_steps(predictor: Predictor, sources: Sequence[str]) -> _Steps:
+def _clip_steps(
+    predictor: Predictor, sources: Sequence[str], scaler: RunningScaler | None
+) -> _Steps:
     """Yield a row for each source."""
-    for source, prediction in zip(sources, predictor.iter_predictions(sources), strict=True):
+    predictions = predictor.iter_predictions(sources, scaler)
+    for source, prediction in zip(sources, predictions, strict=True):
         yield _Step([predictor.row(source, prediction)], True, prediction.error)
 
 
-def _channel_steps(predictor: Predictor, sources: Sequence[str]) -> _Steps:
+def _channel_steps(
+    predictor: Predictor, sources: Sequence[str], scaler: RunningScaler | None
+) -> _Steps:
     """Yield a row for each channel of each source."""
     for source in sources:
         try:
             with rereadable(source) as file:
                 n_channels = count_channels(file, predictor.settings, source)
                 channels = [Channel(file, i, source) for i in range(n_channels)]
-                found = list(predictor.iter_predictions(channels))
+                found = list(predictor.iter_predictions(channels, scaler))
         except AudioError as error:
             n_channels, message = 0, str(error)
             found = [predictor.failure(message)]

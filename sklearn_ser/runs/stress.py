@@ -24,18 +24,18 @@ def check_stress(options: RunOptions) -> None:
     Raises
     ------
     OptionError
-        If features are z-scored over all clips of a speaker.
+        If features are z-scored over the clips of a group.
     SerError
         If the folder of noise is wrong.
     """
-    if options.normalize_speakers:
+    if options.adapt != "none":
         raise OptionError(SINGLE_CLIPS)
     stress_noise(options)
 
 
 SINGLE_CLIPS = (
-    "`stress` changes single clips, and this model needs all of a speaker's: fit one without "
-    "`normalize_speakers`."
+    "`stress` changes single clips, and `adapt` scores them by statistics of all clips of their "
+    "group: ask for one of them."
 )
 
 

@@ -9,9 +9,9 @@ from typing import Any, Protocol
 
 import joblib
 import numpy as np
-import pandas as pd
 from sklearn.base import clone
 from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
 from sklearn_ser.audio.augmentation import parse_augment
@@ -21,8 +21,9 @@ from sklearn_ser.classifiers import (
     fit_arguments,
     uses_validation_set,
 )
-from sklearn_ser.exceptions import CorpusError, OptionError, SearchStopped
-from sklearn_ser.features import SequenceScaler, SpeakerNormalizer
+from sklearn_ser.exceptions import OptionError, SearchStopped
+from sklearn_ser.features import GroupNormalizer, SequenceScaler
+from sklearn_ser.features.scalers import GROUPS
 from sklearn_ser.model_selection import Subset
 from sklearn_ser.model_selection.search import (
     SearchOptions,
@@ -34,6 +35,7 @@ from sklearn_ser.model_selection.training_rows import RowOptions, make_rows
 from sklearn_ser.pipelines import (
     RECIPES,
     check_on_error,
+    find_name,
     make_pipeline,
     set_pipeline_params,
     with_tail,
@@ -41,7 +43,14 @@ from sklearn_ser.pipelines import (
 from sklearn_ser.runs.background import training_noise
 from sklearn_ser.runs.options import Progress, RunOptions, silent
 
-__all__ = ["RecipeTrainer", "SearchTrainer", "Trained", "Trainer", "check_speakers", "scale"]
+__all__ = [
+    "RecipeTrainer",
+    "SearchTrainer",
+    "Trained",
+    "Trainer",
+    "adapts",
+    "scale",
+]
 
 
 @dataclass(frozen=True)
@@ -125,13 +134,14 @@ class RecipeTrainer:
             random_state=options.seed,
             **options.params,
         )
-        if options.normalize_speakers:
+        if options.adapt != "none":
+            by = find_name(options.adapt, ("none", *GROUPS), "`adapt`")
             if isinstance(pipeline.named_steps["scale"], SequenceScaler):
                 raise OptionError(
-                    f"`normalize_speakers` takes a row of features for each clip, and "
+                    f"`adapt={by}` takes a row of features for each clip, and "
                     f"{options.clf} takes sequences: choose another `clf` or other `features`."
                 )
-            pipeline.set_params(scale=SpeakerNormalizer(unknown="own"))
+            pipeline.set_params(scale=GroupNormalizer(by, unknown="own"))
         pipeline.named_steps["features"].set_params(cache_dir=options.cache)
         balance = options.split == "corpus"
         return cls(
@@ -150,14 +160,15 @@ class RecipeTrainer:
         """
         steps = self.pipeline.named_steps
         scaler, clf = clone(steps["scale"]), clone(steps["clf"])
+        if self.balance and isinstance(scaler, StandardScaler):
+            scaler = GroupNormalizer("corpus", unknown="global")
         rows = self.row_options
         X, clip, (order,) = make_rows(self.pipeline, train, [np.arange(len(train))], rows)
         X, clip = X[order], clip[order]
-        speaker = None if train.speaker is None else train.speaker[clip]
-        X = scaler.fit_transform(X, **_speakers_for(scaler, speaker))
+        X = scaler.fit_transform(X, **_groups_for(scaler, train, clip))
         X_val, y_val = validation.X(self.pipeline), validation.y
         if len(validation):
-            X_val = scaler.transform(X_val, **_speakers_for(scaler, validation.speaker))
+            X_val = scaler.transform(X_val, **_groups_for(scaler, validation))
         weights = rows.weigh(train)
         how = fit_arguments(
             clf,
@@ -287,22 +298,21 @@ class SearchTrainer:
 def scale(pipeline: Pipeline, clips: Subset) -> np.ndarray:
     """Return the features of clips as the classifier of a fitted pipeline takes them."""
     scaler = pipeline.named_steps["scale"]
-    return scaler.transform(clips.X(pipeline), **_speakers_for(scaler, clips.speaker))
+    if not adapts(pipeline):
+        return scaler.transform(clips.X(pipeline))
+    return scaler.transform(clips.X(pipeline), **_groups_for(scaler, clips))
 
 
-def _speakers_for(scaler: Any, speaker: np.ndarray | None) -> dict[str, np.ndarray]:
-    """Return what a scaler is given beside features: who speaks, where it scales by speaker."""
-    if speaker is None or not isinstance(scaler, SpeakerNormalizer):
+def adapts(pipeline: Pipeline) -> bool:
+    """Say whether a pipeline z-scores clips by statistics of their own group."""
+    scaler = pipeline.named_steps["scale"]
+    return isinstance(scaler, GroupNormalizer) and scaler.unknown == "own"
+
+
+def _groups_for(
+    scaler: Any, clips: Subset, rows: np.ndarray | slice = np.s_[:]
+) -> dict[str, np.ndarray]:
+    """Return what a scaler is given beside features: the group of each row's clip."""
+    if not isinstance(scaler, GroupNormalizer):
         return {}
-    return {"speaker": speaker}
-
-
-def check_speakers(table: pd.DataFrame) -> None:
-    """Raise `CorpusError` unless the speaker of every clip is known."""
-    unknown = int(table["speaker"].isna().sum()) if "speaker" in table else len(table)
-    if unknown:
-        raise CorpusError(
-            f"To z-score each speaker's clips one must know who speaks, and of {unknown} of "
-            f"{len(table)} clips the data do not say: give a corpus or a CSV with the column "
-            "speaker."
-        )
+    return {"groups": clips.table[scaler.by].to_numpy()[rows]}

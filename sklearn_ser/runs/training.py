@@ -14,7 +14,7 @@ import pandas as pd
 
 from sklearn_ser.audio.noise import Noise
 from sklearn_ser.corpora import parse_map
-from sklearn_ser.exceptions import LeakageWarning, OptionError
+from sklearn_ser.exceptions import CorpusError, LeakageWarning, OptionError
 from sklearn_ser.metrics import bootstrap_scores, feature_importance, pool_importance, score
 from sklearn_ser.model_selection import Fold, Subset, audit_split, split_corpus, split_folds
 from sklearn_ser.model_selection.published_folds import assign_folds, read_folds
@@ -27,6 +27,7 @@ __all__ = [
     "Outcome",
     "Predictions",
     "audit_run",
+    "check_groups",
     "fit_all",
     "score_run",
     "split_run",
@@ -95,6 +96,7 @@ def split_run(table: pd.DataFrame, options: RunOptions, trainer: Trainer) -> lis
     Over folds, trainers that choose nothing on a validation set get every training clip. A corpus
     split leaves each corpus out once, if nothing else is said.
     """
+    check_groups(table, options.adapt)
     size = options.validation_size if trainer.validates else 0
     n_folds = "all" if options.folds is None and options.split == "corpus" else options.folds
     if options.folds_from is not None:
@@ -267,7 +269,8 @@ def score_run(outcome: Outcome, store: FeatureStore, options: RunOptions) -> dic
         **sizes,
         "n_test": len(predictions.rows),
         **outcome.learned,
-        "transductive": options.normalize_speakers and tests_unseen_speakers(store, folds),
+        "adapt": options.adapt,
+        "transductive": options.adapt != "none" and _tests_unseen(store, folds, options.adapt),
     }
     if folds[0].split == "corpus":
         uars = [
@@ -282,10 +285,21 @@ def score_run(outcome: Outcome, store: FeatureStore, options: RunOptions) -> dic
     return metrics
 
 
-def tests_unseen_speakers(store: FeatureStore, folds: Sequence[Fold]) -> bool:
-    """Say whether a test set holds speakers that its training set does not."""
-    speaker = store.table["speaker"].to_numpy()
-    return any(set(speaker[fold.test]) - set(speaker[fold.train]) for fold in folds)
+def check_groups(table: pd.DataFrame, by: str) -> None:
+    """Raise `CorpusError` unless the speaker (corpus, recording) of every clip is known."""
+    unknown = int(table[by].isna().sum()) if by in table else len(table)
+    if by != "none" and unknown:
+        raise CorpusError(
+            f"To z-score the clips of each {by} it must be known, and of {unknown} of "
+            f"{len(table)} clips the data do not say it: give a corpus or a CSV with the column "
+            f"{by}."
+        )
+
+
+def _tests_unseen(store: FeatureStore, folds: Sequence[Fold], by: str) -> bool:
+    """Say whether a test set holds groups that its training set does not."""
+    group = store.table[by].to_numpy()
+    return any(set(group[fold.test]) - set(group[fold.train]) for fold in folds)
 
 
 def _describe_fold(

@@ -186,6 +186,7 @@ def _describe_run(result: RunResult) -> dict[str, Any]:
         "test_size": options.test_size,
         "validation_size": options.validation_size,
         "validation_by": fold.validation_by,
+        "adapt": metrics["adapt"],
         "transductive": metrics["transductive"],
         **{name: metrics[name] for name in ("n_train", "n_validation", "n_test")},
     }

@@ -341,7 +341,7 @@ CLASS_PATHS = """
     classifiers.svm.SVMClassifier classifiers.temperature.TemperatureScaledClassifier
     features.articulation.Formants features.auditory.BarkSpectrum features.auditory.Loudness
     features.auditory.SpectralShape features.rhythm.ModulationSpectrum features.rhythm.Rhythm
-    features.scalers.SequenceScaler features.scalers.SpeakerNormalizer
+    features.scalers.SequenceScaler features.scalers.GroupNormalizer
     features.sequences.FrameFeatures features.sequences.LogMelSpectrogram
     features.spectral.Chroma features.spectral.MelSpectrogram features.spectral.MFCC
     features.spectral.SpectralContrast features.union.AudioFeatureUnion features.voice.Pitch
