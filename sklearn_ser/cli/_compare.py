@@ -46,6 +46,7 @@ def compare(
     cache: shared.CacheOption = None,
     no_cache: shared.NoCacheOption = False,
     scheduler: shared.SchedulerOption = None,
+    report_audio: shared.ReportAudioOption = None,
     json: JsonOption = False,
 ) -> None:
     """Compare classifiers under splits, on the same training and test clips.

@@ -54,6 +54,7 @@ def fit(
         ),
     ] = None,
     json: JsonOption = False,
+    report_audio: shared.ReportAudioOption = None,
     open_page: shared.OpenOption = False,
 ) -> None:
     """Fit a classifier, score it on clips it has not seen, and save it as a run.

@@ -65,6 +65,7 @@ def grid_search(
     no_cache: shared.NoCacheOption = False,
     scheduler: shared.SchedulerOption = None,
     json: JsonOption = False,
+    report_audio: shared.ReportAudioOption = None,
     open_page: shared.OpenOption = False,
 ) -> None:
     """Search for the best parameters, fit with them, and save the result as a run.

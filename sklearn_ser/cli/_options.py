@@ -179,6 +179,15 @@ RefitOption = Annotated[
     bool,
     typer.Option("--refit", help="After scoring, fit again on all clips, and save that."),
 ]
+ReportAudioOption = Annotated[
+    bool | None,
+    typer.Option(
+        "--report-audio/--no-audio",
+        help="Let clips be heard in the report, or none. Without it: where the licence of the "
+        "corpus lets anybody pass them on.",
+        show_default=False,
+    ),
+]
 OpenOption = Annotated[
     bool, typer.Option("--open", help="Show the report in the browser when all is done.")
 ]

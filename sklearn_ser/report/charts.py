@@ -70,6 +70,8 @@ class Chart:
         svg = re.sub(r' xmlns(:xlink)?="[^"]*"', "", svg)
         for plain, themed in ON_PAGE.items():
             svg = svg.replace(plain, themed)
+        # The page's policy allows no style attributes; the same as attributes of their own it does.
+        svg = re.sub(r' style="([^"]*)"', _as_attributes, svg)
         svg = re.sub(r' id="([^"]*)"', rf' id="{self.name}-\1"', svg)
         svg = re.sub(r'(url\(#|href="#)', rf"\g<1>{self.name}-", svg)
         return svg.replace("<svg ", f'<svg role="img" aria-label="{_quoted(self.alt)}" ', 1)
@@ -285,6 +287,13 @@ def _finish(figure: Any, name: str, title: str, alt: str) -> Chart:
     with matplotlib.rc_context({"svg.hashsalt": name}):
         figure.savefig(file, format="svg", metadata={"Date": None})
     return Chart(name, title, alt, file.getvalue())
+
+
+def _as_attributes(style: re.Match) -> str:
+    pairs = (pair.split(":", 1) for pair in style[1].split(";") if ":" in pair)
+    # The page says which font, and matplotlib names "crisp-edges" and what overrides it.
+    kept = {name.strip(): value.strip() for name, value in pairs if name.strip() != "font-family"}
+    return "".join(f' {name}="{value}"' for name, value in kept.items())
 
 
 def _quoted(text: str) -> str:

@@ -1,6 +1,6 @@
 """The report of a run: one HTML file that needs nothing else."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,15 @@ from sklearn_ser.features import count_features, name_features
 from sklearn_ser.metrics import Metrics, chance_level, is_better_than_chance
 from sklearn_ser.metrics.groups import GROUPS
 from sklearn_ser.model_selection.splits import SPLITS, Fold
+from sklearn_ser.report.cell_clips import (
+    cells_of,
+    clip_name,
+    embed_sounds,
+    licences_of,
+    matrix_of,
+    may_be_heard,
+    name_cell,
+)
 from sklearn_ser.report.charts import (
     Chart,
     draw_clip,
@@ -30,15 +39,12 @@ from sklearn_ser.report.example_clips import (
     clip_reader,
     confident_mistakes,
 )
+from sklearn_ser.report.first_screen import first_screen
+from sklearn_ser.report.pages import render_page
 from sklearn_ser.report.stress_charts import draw_stress
 from sklearn_ser.report.verdict import describe_calibration, describe_stress, name_split, verdict
 
 __all__ = ["Evidence", "write_report"]
-
-LICENCE = (
-    "The sounds are parts of the corpus and stay under its licence: look at it before you pass "
-    "this page on."
-)
 
 
 @dataclass(frozen=True)
@@ -57,6 +63,12 @@ class Evidence:
         As in predictions.csv.
     pipeline : Pipeline
         The fitted pipeline.
+    command : str, default=""
+        What was typed for it.
+    audio : bool, default=None
+        Whether clips can be heard on the page; `None` leaves it to the licences of the corpora.
+    cv_results : DataFrame, default=None
+        The candidates of a search, the best first.
     """
 
     table: pd.DataFrame
@@ -64,6 +76,9 @@ class Evidence:
     fold: Fold
     predictions: pd.DataFrame
     pipeline: Pipeline
+    command: str = ""
+    audio: bool | None = None
+    cv_results: pd.DataFrame | None = None
 
 
 def write_report(
@@ -95,9 +110,28 @@ def write_report(
     charts : list of Chart
         The charts on the page, without those of single clips.
     """
-    content: dict[str, Any] = {
+    content = _scores(title, metrics, card, notes)
+    charts: list[Chart] = []
+    if evidence is not None:
+        content |= _evidence(evidence, metrics)
+        charts = [*content["training"], *content["reliability"]]
+        charts.append(content["data"]["durations"])
+    if content["stress"]:
+        charts += content["stress"]["charts"]
+    content["sections"] = _sections(content)
+    path.write_text(as_text(render_page("report.html", content)), encoding="utf-8")
+    return charts
+
+
+def _scores(
+    title: str, metrics: Metrics | Mapping[str, Any], card: Mapping[str, Any], notes: list[str]
+) -> dict[str, Any]:
+    """Return what the page shows of the scores and the card."""
+    return {
         "title": title,
         "verdict": verdict(metrics),
+        "first": first_screen(metrics),
+        "about": _about(card),
         "notes": notes,
         "metrics": metrics,
         "split_name": name_split(metrics["split"]),
@@ -114,52 +148,52 @@ def write_report(
         "chance": chance_level(metrics),
         "above_chance": is_better_than_chance(metrics),
         "calibrated": describe_calibration(metrics.get("calibration") or {}),
-        "confusion": _confusion(metrics),
+        "confusion": matrix_of(metrics.get("confusion_matrix")),
         "by_group": _by_group(metrics),
         "largest_loss": _largest_loss(metrics),
         "audit": _audit(metrics.get("audit")),
+        "run": clip_name(metrics["run"]) if "run" in metrics else "run",
         "card": to_json(card),
         "card_facts": _card_facts(card),
-        "licence": LICENCE,
         "mistakes": None,
         "stress": _stress(metrics),
     }
-    charts: list[Chart] = []
-    if evidence is not None:
-        read = clip_reader(evidence.pipeline)
-        content["training"] = _training(evidence.pipeline)
-        content["reliability"] = _reliability(metrics, evidence.predictions)
-        content["mistakes"] = _mistakes(evidence.predictions, read)
-        content["data"] = _data(evidence)
-        content["examples"] = _examples(evidence, read)
-        content["examples_about"] = (
-            "From the test set, as the classifier gets it: mono, "
-            f"{evidence.pipeline.named_steps['audio'].sr} Hz."
-        )
-        charts = [*content["training"], *content["reliability"]]
-        charts.append(content["data"]["durations"])
-    if content["stress"]:
-        charts += content["stress"]["charts"]
-    content["sections"] = _sections(content)
-    path.write_text(as_text(_render(content)), encoding="utf-8")
-    return charts
 
 
-def _render(content: Mapping[str, Any]) -> str:
-    import jinja2
-
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
-        autoescape=True,
-        trim_blocks=True,
-    )
-    environment.filters["figure"] = _figure
-    environment.filters["span"] = lambda interval: f"[{interval[0]:.3f}, {interval[1]:.3f}]"
-    return environment.get_template("report.html").render(content)
+def _about(card: Mapping[str, Any]) -> str:
+    """Return the line under the title: emotions, clips, features, version, day."""
+    facts = [f"{len(card['classes'])} emotions"]
+    if "data" in card:
+        facts.append(f"{card['data']['n_clips']} clips")
+    facts.append(f"features: {name_features(card['features'])}")
+    version = card["versions"].get("sklearn-ser", "")
+    return f"{', '.join(facts)}; sklearn-ser {version}; {card['created'][:10]}"
 
 
-def _figure(value: float | None) -> str:
-    return "–" if value is None else f"{value:.3f}"
+def _evidence(evidence: Evidence, metrics: Metrics | Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the page shows beyond the scores: charts and clips."""
+    read = clip_reader(evidence.pipeline)
+    labels = metrics["confusion_matrix"]["labels"]
+    cells = cells_of(evidence.predictions, labels)
+    licences = licences_of(evidence.table.iloc[evidence.fold.test])
+    heard = may_be_heard(licences, evidence.audio)
+    most = max(cells, key=lambda cell: (cell["truth"] != cell["prediction"], cell["n"]))
+    return {
+        "command": evidence.command,
+        "cells": cells,
+        "cell_ids": {cell["id"] for cell in cells},
+        "first_cell": most["id"],
+        "n_silent": embed_sounds([cell["clips"] for cell in cells], read) if heard else 0,
+        "heard": heard,
+        "refused": evidence.audio is False,
+        "licences": licences,
+        "training": _training(evidence.pipeline),
+        "reliability": _reliability(metrics, evidence.predictions),
+        "mistakes": _mistakes(evidence.predictions, labels),
+        "data": _data(evidence),
+        "examples": _examples(evidence, read, heard),
+        "sr": evidence.pipeline.named_steps["audio"].sr,
+    }
 
 
 def _sections(content: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -168,36 +202,23 @@ def _sections(content: Mapping[str, Any]) -> list[tuple[str, str]]:
     return [
         (name, heading)
         for name, heading, there in [
+            ("confusion", "Confusion matrix", content["confusion"]),
             ("scores", "Scores", True),
             ("emotions", "Each emotion", True),
-            ("confusion", "Confusion matrix", content["confusion"]),
-            ("training", "Training", content.get("training")),
-            ("calibration", "Confidence and accuracy", metrics.get("calibration")),
-            ("importance", "Importance of the features", metrics.get("importance")),
-            ("robustness", "Robustness", content["stress"]),
-            ("mistakes", "The most confident mistakes", content["mistakes"] is not None),
             *[(f"by-{g['column']}", f"Each {g['column']}", True) for g in content["by_group"]],
+            ("mistakes", "The most confident mistakes", content["mistakes"] is not None),
+            ("calibration", "Confidence and accuracy", metrics.get("calibration")),
+            ("robustness", "Robustness", content["stress"]),
+            ("importance", "Importance of the features", metrics.get("importance")),
+            ("training", "Training", content.get("training")),
             ("data", "The data", content.get("data")),
             ("examples", "An example of each emotion", content.get("examples")),
             ("audit", "Leakage audit", content["audit"]),
+            ("use", "Use it", True),
             ("card", "Card", True),
         ]
         if there
     ]
-
-
-def _confusion(metrics: Mapping[str, Any]) -> dict[str, Any] | None:
-    confusion = metrics.get("confusion_matrix")
-    if not confusion:
-        return None
-    labels = confusion["labels"]
-    return {
-        "labels": labels,
-        "rows": [
-            (label, [(n, n / max(1, sum(counts)), i == j) for j, n in enumerate(counts)])
-            for i, (label, counts) in enumerate(zip(labels, confusion["counts"], strict=True))
-        ],
-    }
 
 
 def _stress(metrics: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -269,22 +290,14 @@ def _reliability(metrics: Mapping[str, Any], predictions: pd.DataFrame) -> list[
     return [draw_reliability(metrics["calibration"]), draw_coverage(confidence, right)]
 
 
-def _mistakes(predictions: pd.DataFrame, read: Callable[[str], ExampleClip | None]) -> list[dict]:
-    shown = []
-    for row in confident_mistakes(predictions).to_dict("records"):
-        clip = read(row["path"])
-        shown.append(
-            {
-                "truth": row["truth"],
-                "prediction": row["prediction"],
-                "confidence": row["confidence"],
-                "p_truth": row["p_truth"],
-                "name": _name(row["path"]),
-                "sound": clip.as_data_uri() if clip else None,
-                "label": f"{row['truth']} taken for {row['prediction']}: {_name(row['path'])}",
-            }
-        )
-    return shown
+def _mistakes(predictions: pd.DataFrame, labels: Sequence[str]) -> list[dict]:
+    """Return the most confident mistakes, each with the cell that has its clip."""
+    return [
+        {**row, "name": clip_name(row["path"]), "cell": name_cell(
+            labels.index(row["truth"]), labels.index(row["prediction"])
+        )}
+        for row in confident_mistakes(predictions).to_dict("records")
+    ]  # fmt: skip
 
 
 def _data(evidence: Evidence) -> dict[str, Any]:
@@ -320,14 +333,16 @@ def _counts(table: pd.DataFrame, fold: Fold, column: str, heading: str) -> dict[
     }  # fmt: skip
 
 
-def _examples(evidence: Evidence, read: Callable[[str], ExampleClip | None]) -> list[dict]:
+def _examples(
+    evidence: Evidence, read: Callable[[str], ExampleClip | None], heard: bool
+) -> list[dict]:
     tested = evidence.table.iloc[evidence.fold.test].reset_index(drop=True)
     chosen = choose_examples(tested)
     clips = {emotion: read(tested["path"].iloc[row]) for emotion, row in chosen.items()}
     longest = max((len(clip.y) / clip.sr for clip in clips.values() if clip), default=0.0)
     shown = []
     for i, (emotion, row) in enumerate(chosen.items()):
-        name, clip = _name(tested["path"].iloc[row]), clips[emotion]
+        name, clip = clip_name(tested["path"].iloc[row]), clips[emotion]
         speaker = tested["speaker"].iloc[row] if "speaker" in tested else None
         about = f"{name}, speaker {speaker}" if pd.notna(speaker) else name
         if clip and clip.cut:
@@ -336,14 +351,9 @@ def _examples(evidence: Evidence, read: Callable[[str], ExampleClip | None]) -> 
             {
                 "emotion": emotion,
                 "about": about,
-                "sound": clip.as_data_uri() if clip else None,
+                "sound": clip.as_data_uri() if clip and heard else None,
                 "label": f"{emotion}: {name}",
                 "chart": draw_clip(clip, f"example_{i}", emotion, longest) if clip else None,
             }
         )
     return shown
-
-
-def _name(path: str) -> str:
-    """Return the file name of a clip, without the folders of this machine."""
-    return str(path).replace("\\", "/").rsplit("/", 1)[-1]

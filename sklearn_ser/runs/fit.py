@@ -8,7 +8,7 @@ from sklearn_ser.corpora import load_data
 from sklearn_ser.metrics import Metrics
 from sklearn_ser.model_selection.search import SearchOptions, SearchResult
 from sklearn_ser.report.figures import draw_search
-from sklearn_ser.runs.options import Progress, RunOptions, data_name, silent
+from sklearn_ser.runs.options import Progress, RunOptions, command_of, data_name, silent
 from sklearn_ser.runs.run_folder import forget_options, new_folder, write_options, writing
 from sklearn_ser.runs.store import FeatureStore
 from sklearn_ser.runs.stress import check_stress, stress_folds
@@ -54,7 +54,8 @@ def fit_run(
         If the folder cannot be written.
     """
     progress = on_progress or silent
-    return _train(RecipeTrainer.from_options(options, progress), options, progress, resume)
+    trainer = RecipeTrainer.from_options(options, progress)
+    return _train(trainer, options, progress, command_of("fit", options), resume)
 
 
 def search_run(
@@ -89,13 +90,15 @@ def search_run(
     if how.nested:
         options = replace(options, folds=how.n_folds)
     progress = on_progress or silent
-    return _train(SearchTrainer.from_options(options, how, progress), options, progress)
+    trainer = SearchTrainer.from_options(options, how, progress)
+    return _train(trainer, options, progress, _command_of(options, how))
 
 
 def _train(
     trainer: RecipeTrainer | SearchTrainer,
     options: RunOptions,
     progress: Progress,
+    command: str,
     resume: bool = False,
 ) -> Metrics:
     """Take the one training path: table, features, folds, trainer, predictions, scores, folder."""
@@ -136,13 +139,31 @@ def _train(
                 best.cv_results.to_csv(folder / "cv_results.csv", index=False)
                 title = f"{name}, folds by {best.folds_by}"
                 draw_search(best.cv_results, folder / "search.png", title)
-        result = RunResult(store, fold, options, outcome, final.pipeline, metrics, noise)
+        tried = searches[-1].cv_results if searches else None
+        result = RunResult(
+            store, fold, options, outcome, final.pipeline, metrics, noise, command, tried
+        )
         forget_options(folder)
         with writing(out):
             written = write_run(folder, out, result, started)
     for search in searches:  # the run is written: the same search would be made anew
         search.forget()
     return written
+
+
+def _command_of(options: RunOptions, how: SearchOptions) -> str:
+    """Return the command line of a search."""
+    params = [f"{name}={','.join(map(str, values))}" for name, values in (how.grid or {}).items()]
+    default = SearchOptions()
+    return command_of(
+        "grid-search",
+        options,
+        param=params,
+        folds=how.n_folds if how.n_folds != default.n_folds else None,
+        strategy=how.strategy if how.strategy != default.strategy else None,
+        candidates=how.n_candidates if how.strategy == "random" else None,
+        nested=how.nested or None,
+    )
 
 
 def _describe_search(

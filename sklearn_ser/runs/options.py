@@ -1,7 +1,8 @@
 """Options of a run, and its progress callback."""
 
+import shlex
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from sklearn_ser._files import printable
 __all__ = [
     "Progress",
     "RunOptions",
+    "command_of",
     "data_name",
     "name_of_folds",
     "silent",
@@ -47,6 +49,7 @@ class RunOptions:
     map: str | None = None  # label=emotion, joined by commas
     folds_from: str | None = None  # published folds, in the place of split and folds
     folds: int | str | None = None  # how many, or "all"; None is one test set
+    report_audio: bool | None = None  # None leaves it to the licences of the corpora
 
     def __post_init__(self) -> None:
         for name in ("clf", "split", "adapt"):
@@ -60,6 +63,45 @@ def silent(stage: str, done: int, total: int, detail: str) -> None:
 def data_name(data: str) -> str:
     """Return what to call the data in names of runs: no path of this machine."""
     return printable("+".join(Path(name.strip()).stem or "data" for name in data.split(",")))
+
+
+def command_of(name: str, options: RunOptions, **more: Any) -> str:
+    """Return the command line that makes a run, without the folders of this machine.
+
+    Parameters
+    ----------
+    name : str
+        The command.
+    options : RunOptions
+    **more
+        Options that the command has under other names; `None` leaves one out.
+
+    Examples
+    --------
+    >>> from sklearn_ser.runs.options import RunOptions, command_of
+    >>> options = RunOptions("corpora/mine", clf="rf", params={"clf__n_estimators": 9})
+    >>> command_of("fit", options).partition(" ")[2].replace("--", "")
+    'fit data mine clf rf param clf__n_estimators=9'
+    """
+    data = ",".join(Path(one.strip()).name for one in options.data.split(","))
+    given: dict[str, Any] = {"data": data, "clf": options.clf} | {
+        field.name: getattr(options, field.name)
+        for field in fields(options)
+        if field.name not in ("data", "clf", "params", "out", "cache", "n_jobs", "report_audio")
+        and getattr(options, field.name) != field.default
+    }
+    params = [f"{key}={value}" for key, value in options.params.items()]
+    words = ["sklearn-ser", name]
+    for key, value in (given | {"param": params} | more).items():
+        for one in value if isinstance(value, list) else [value]:
+            if one is None:
+                continue
+            words.append(f"--{key.replace('_', '-')}")
+            if one is not True:
+                words.append(shlex.quote(Path(one).name if isinstance(one, Path) else str(one)))
+    if options.report_audio is not None:
+        words.append(f"--{'report' if options.report_audio else 'no'}-audio")
+    return " ".join(words)
 
 
 def name_of_folds(folds_from: str) -> str:

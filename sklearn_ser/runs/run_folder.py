@@ -212,5 +212,5 @@ def _check_options(document: Any, out: Path) -> RunOptions:
 def _is_of(value: Any, kind: Any) -> bool:
     """Say whether a value of JSON is of a type; a whole number is a float too, and no truth is."""
     if isinstance(value, bool):
-        return kind is bool
+        return kind in (bool, bool | None)
     return isinstance(value, kind | int if kind is float else kind)

@@ -49,6 +49,10 @@ class RunResult:
         The scores.
     noise : Noise or None
         Recordings that training took noise from.
+    command : str
+        What makes the run on the command line.
+    cv_results : DataFrame or None
+        The candidates of its search.
     """
 
     store: FeatureStore
@@ -58,6 +62,8 @@ class RunResult:
     saved: Pipeline
     metrics: dict[str, Any]
     noise: Noise | None = None
+    command: str = ""
+    cv_results: pd.DataFrame | None = None
 
     @property
     def refit(self) -> bool:
@@ -104,7 +110,10 @@ def write_run(folder: Path, out: Path, result: RunResult, started: float) -> Met
     metrics |= {"seconds": time.perf_counter() - started, "run": str(out)}
     (folder / "metrics.json").write_text(to_json(metrics), encoding="utf-8")
     title = f"{result.options.clf} on {data_name(result.options.data)}"
-    evidence = Evidence(store.table, store.inspections["seconds"].to_numpy(), fold, table, fitted)
+    evidence = Evidence(
+        store.table, store.inspections["seconds"].to_numpy(), fold, table, fitted,
+        result.command, result.options.report_audio, result.cv_results,
+    )  # fmt: skip
     charts = write_report(
         folder / "report.html", title, metrics, read_card(folder), _notes(card), evidence
     )
