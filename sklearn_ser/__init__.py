@@ -43,8 +43,14 @@ if TYPE_CHECKING:
         VoiceQuality,
     )
     from sklearn_ser.inference import EmotionStream
+    from sklearn_ser.inference.timeline import TimelineDisplay
     from sklearn_ser.persistence import load_pipeline, save_pipeline
     from sklearn_ser.pipelines import make_pipeline
+    from sklearn_ser.report.displays import (
+        CoverageDisplay,
+        ReliabilityDisplay,
+        RobustnessDisplay,
+    )
     from sklearn_ser.runs import load_run
 
 __version__ = "0.1.0.dev0"
@@ -59,6 +65,7 @@ _HOMES = {
     "CNNClassifier": "classifiers",
     "CNNLSTMClassifier": "classifiers",
     "Chroma": "features",
+    "CoverageDisplay": "report.displays",
     "ClipTransformer": "features",
     "EmotionStream": "inference",
     "Formants": "features",
@@ -73,12 +80,15 @@ _HOMES = {
     "Perturbation": "features",
     "Pitch": "features",
     "PretrainedEmbedding": "features",
+    "ReliabilityDisplay": "report.displays",
     "Rhythm": "features",
+    "RobustnessDisplay": "report.displays",
     "SVMClassifier": "classifiers",
     "SequenceScaler": "features",
     "GroupNormalizer": "features",
     "SpectralContrast": "features",
     "SpectralShape": "features",
+    "TimelineDisplay": "inference.timeline",
     "VoiceCorrelations": "features",
     "VoiceQuality": "features",
     "load_corpus": "corpora",
@@ -98,6 +108,7 @@ __all__ = [
     "CNNLSTMClassifier",
     "Chroma",
     "ClipTransformer",
+    "CoverageDisplay",
     "EmotionStream",
     "Formants",
     "FrameFeatures",
@@ -111,11 +122,14 @@ __all__ = [
     "Perturbation",
     "Pitch",
     "PretrainedEmbedding",
+    "ReliabilityDisplay",
     "Rhythm",
+    "RobustnessDisplay",
     "SVMClassifier",
     "SequenceScaler",
     "SpectralContrast",
     "SpectralShape",
+    "TimelineDisplay",
     "VoiceCorrelations",
     "VoiceQuality",
     "__version__",

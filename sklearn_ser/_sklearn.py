@@ -2,12 +2,15 @@
 
 `_parameter_constraints` and `_validate_params` are how scikit-learn's own estimators turn a wrong
 parameter into an `InvalidParameterError` that names it; `_get_output_config` tells what
-`set_output` was told, and `_wrap_data_with_container` does it. They are private, so
+`set_output` was told, and `_wrap_data_with_container` does it; `_VisualBlock` and `_get_doc_link`
+make the picture of a pipeline in a notebook. They are private, so
 `pyproject.toml` bounds the scikit-learn version and nothing else imports them.
 """
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Sequence
 from functools import lru_cache, wraps
+from importlib.metadata import PackageNotFoundError, metadata
 from itertools import combinations
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any
@@ -15,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils._repr_html.estimator import _VisualBlock
 from sklearn.utils._set_output import _get_output_config, _wrap_data_with_container
 from sklearn.utils.validation import _check_sample_weight as check_sample_weight
 
@@ -25,6 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "PRIVATE_TYPES",
+    "DocumentedMixin",
     "active_transformers",
     "at_least",
     "between",
@@ -35,6 +40,7 @@ __all__ = [
     "one_vs_rest_values",
     "positive",
     "sequences_stay_arrays",
+    "show_in_rows",
     "validate_params",
 ]
 
@@ -47,6 +53,51 @@ PRIVATE_TYPES = (
     "sklearn.neural_network._stochastic_optimizers.AdamOptimizer",
     "sklearn.tree._tree.Tree",
 )
+
+
+class DocumentedMixin:
+    """A link to our own documentation in the picture of a pipeline, where its address is known.
+
+    The address is that of the project's metadata (`Documentation`), or of SKLEARN_SER_SITE.
+    """
+
+    def _get_doc_link(self) -> str:
+        own = type(self).__module__.partition(".")[0] == "sklearn_ser"
+        site = documentation_site() if own else ""
+        return f"{site}/reference/sklearn_ser.{type(self).__name__}.html" if site else ""
+
+
+def documentation_site() -> str:
+    """Return the address of the documentation, or "" where there is none."""
+    if site := os.environ.get("SKLEARN_SER_SITE"):
+        return site.rstrip("/")
+    try:
+        urls = metadata("sklearn-ser").get_all("Project-URL") or []
+    except PackageNotFoundError:  # run from its source
+        urls = []
+    named = dict(url.split(", ", 1) for url in urls)
+    return named.get("Documentation", "").rstrip("/")
+
+
+def show_in_rows(named: Sequence[tuple[str, Any]], n_columns: int = 4) -> _VisualBlock:
+    """Return the picture of a union: side by side, in several rows where there are many.
+
+    Parameters
+    ----------
+    named : sequence of (str, transformer)
+    n_columns : int, default=4
+        As many as fit the width of a notebook.
+    """
+    rows = [named[i : i + n_columns] for i in range(0, len(named), n_columns)]
+    blocks = [
+        _VisualBlock("parallel", [one for _, one in row], names=[name for name, _ in row],
+                     dash_wrapped=False)
+        for row in rows
+    ]  # fmt: skip
+    if len(blocks) == 1:
+        blocks[0].dash_wrapped = True
+        return blocks[0]
+    return _VisualBlock("serial", blocks)
 
 
 def positive(kind: type = Real) -> Interval:

@@ -13,7 +13,14 @@ from typing import Any, NamedTuple
 import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
 
-from sklearn_ser._sklearn import at_least, check_once, one_of, positive, validate_params
+from sklearn_ser._sklearn import (
+    DocumentedMixin,
+    at_least,
+    check_once,
+    one_of,
+    positive,
+    validate_params,
+)
 from sklearn_ser.audio.content import Content, read_content
 from sklearn_ser.audio.decoding import (
     LOWEST_RATE,
@@ -120,7 +127,7 @@ class Clips:
         return f"<{len(self)} clips at {self.sr} Hz, decoded when asked for>"
 
 
-class AudioLoader(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):  # type: ignore[call-arg]
+class AudioLoader(DocumentedMixin, TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):  # type: ignore[call-arg]
     """The first step of every pipeline: sources of audio become waveforms at one rate.
 
     Nothing is decoded before it is needed and nothing decoded is kept, so the memory of a pipeline

@@ -15,6 +15,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sklearn_ser._sklearn import (
+    DocumentedMixin,
     at_least,
     between,
     check_sample_weight,
@@ -37,7 +38,7 @@ _NOT_IDENTITY = ("epochs", "patience", "verbose")
 _ROWS_AT_ONCE = 512
 
 
-class NetworkClassifier(MostProbableMixin, ClassifierMixin, BaseEstimator):
+class NetworkClassifier(DocumentedMixin, MostProbableMixin, ClassifierMixin, BaseEstimator):
     """Base of the classifiers that train a Keras network and keep its best epoch.
 
     A subclass names its parameters and builds its layers in `_build`. Everything random is drawn

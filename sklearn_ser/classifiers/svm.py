@@ -14,6 +14,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sklearn_ser._sklearn import (
+    DocumentedMixin,
     at_least,
     check_sample_weight,
     one_of,
@@ -26,7 +27,7 @@ from sklearn_ser.classifiers.probabilities import MostProbableMixin
 __all__ = ["SVMClassifier"]
 
 
-class SVMClassifier(MostProbableMixin, ClassifierMixin, BaseEstimator):
+class SVMClassifier(DocumentedMixin, MostProbableMixin, ClassifierMixin, BaseEstimator):
     """A support vector machine whose scores are probabilities.
 
     scikit-learn's `SVC`, and a sigmoid per class fitted to its cross-validated decision values

@@ -10,7 +10,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clo
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from sklearn_ser._sklearn import between, positive, validate_params
+from sklearn_ser._sklearn import DocumentedMixin, between, positive, validate_params
 from sklearn_ser.classifiers._holdout import hold_out
 from sklearn_ser.classifiers.probabilities import MostProbableMixin
 from sklearn_ser.exceptions import ModelError
@@ -19,7 +19,7 @@ __all__ = ["TemperatureScaledClassifier", "unwrap_classifier"]
 
 
 class TemperatureScaledClassifier(
-    MostProbableMixin, ClassifierMixin, MetaEstimatorMixin, BaseEstimator
+    DocumentedMixin, MostProbableMixin, ClassifierMixin, MetaEstimatorMixin, BaseEstimator
 ):
     """A classifier with calibrated probabilities, by one temperature for all of them.
 

@@ -5,7 +5,7 @@ from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from sklearn_ser._sklearn import one_of, sequences_stay_arrays, validate_params
+from sklearn_ser._sklearn import DocumentedMixin, one_of, sequences_stay_arrays, validate_params
 from sklearn_ser.exceptions import OptionError
 
 __all__ = ["GROUPS", "GroupNormalizer", "SequenceScaler", "as_standard_scaler", "regroup"]
@@ -14,7 +14,7 @@ GROUPS = ("speaker", "corpus", "recording")
 
 
 @sequences_stay_arrays
-class SequenceScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
+class SequenceScaler(DocumentedMixin, OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     """Give each channel zero mean and unit variance over all frames of all training clips.
 
     Attributes
@@ -74,7 +74,7 @@ class SequenceScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         return tags
 
 
-class GroupNormalizer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
+class GroupNormalizer(DocumentedMixin, OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     """Give each feature zero mean and unit variance over the clips of each group.
 
     It takes the place of the pipeline's `scale`. Where groups are speakers, it removes most of what

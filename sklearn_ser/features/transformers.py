@@ -11,6 +11,7 @@ import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
 
 from sklearn_ser._sklearn import (
+    DocumentedMixin,
     at_least,
     between,
     check_once,
@@ -61,7 +62,7 @@ MEL_CONSTRAINTS: dict = {
 }
 
 
-class ClipTransformer(TransformerMixin, BaseEstimator):
+class ClipTransformer(DocumentedMixin, TransformerMixin, BaseEstimator):
     """Base class of transformers that turn each clip, by itself, into features.
 
     Write a subclass to have features of your own in a pipeline: they share the one decoding and the

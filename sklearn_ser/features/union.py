@@ -5,7 +5,13 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from sklearn.pipeline import FeatureUnion
 
-from sklearn_ser._sklearn import active_transformers, keep_index, sequences_stay_arrays
+from sklearn_ser._sklearn import (
+    DocumentedMixin,
+    active_transformers,
+    keep_index,
+    sequences_stay_arrays,
+    show_in_rows,
+)
 from sklearn_ser.audio.loader import Clips, check_clips
 from sklearn_ser.exceptions import OptionError
 from sklearn_ser.features._cache import FeatureCache
@@ -18,7 +24,7 @@ LONG = 200  # characters of features and parameters that nobody reads
 
 
 @sequences_stay_arrays
-class AudioFeatureUnion(FeatureUnion):
+class AudioFeatureUnion(DocumentedMixin, FeatureUnion):
     """Several features of each clip side by side, from one decoding and one spectrum.
 
     The same features as scikit-learn's `FeatureUnion` of the same transformers, clip by clip
@@ -200,6 +206,10 @@ class AudioFeatureUnion(FeatureUnion):
         """Return the shape of the features of one clip: (n_features,) or (n_frames, n_channels)."""
         shapes = [transformer.feature_shape() for _, transformer, _ in active_transformers(self)]
         return (*shapes[0][:-1], sum(shape[-1] for shape in shapes))
+
+    def _sk_visual_block_(self):
+        """Show many features in rows: side by side they would not fit a notebook."""
+        return show_in_rows(self.transformer_list)
 
     def get_feature_names_out(self, input_features=None) -> np.ndarray:
         """Return the names of all features, in their order.

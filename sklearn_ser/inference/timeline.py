@@ -5,11 +5,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.pipeline import Pipeline
 
-from sklearn_ser.inference.segments import Segment
+from sklearn_ser.inference.segments import Segment, merge
+from sklearn_ser.inference.stream import EmotionStream
+from sklearn_ser.report.displays import panels
 from sklearn_ser.report.style import PALETTE, color_emotions, in_style
 
-__all__ = ["Envelope", "draw_timeline"]
+__all__ = ["Envelope", "TimelineDisplay", "draw_timeline"]
 
 MOST_BUCKETS = 8192
 
@@ -105,3 +109,99 @@ def _draw_track(
     lanes.set(yticks=range(len(emotions)), yticklabels=emotions)
     lanes.set_ylim(max(1, len(emotions)) - 0.5, -0.5)
     lanes.grid(axis="x")
+    lanes.set_axisbelow(True)
+
+
+class TimelineDisplay:
+    """A recording over time: its waveform, and the emotion of each segment.
+
+    Parameters
+    ----------
+    envelope : Envelope
+    segments : sequence of Segment
+
+    Attributes
+    ----------
+    ax_ : Axes
+        Around both panels.
+    axes_ : tuple of Axes
+        The waveform above, a lane for each emotion below.
+    figure_ : Figure
+    """
+
+    def __init__(self, envelope: Envelope, segments: Sequence[Segment]):
+        self.envelope, self.segments = envelope, segments
+
+    @classmethod
+    def from_predictions(
+        cls, segments: Sequence[Segment], waveform: ArrayLike, sr: int, *, ax: Any = None
+    ) -> "TimelineDisplay":
+        """Draw it from segments.
+
+        Parameters
+        ----------
+        segments : sequence of Segment
+            What `sklearn_ser.inference.segments.merge` made of the events of a stream.
+        waveform : array-like of shape (n_times,)
+            The recording.
+        sr : int
+            Its rate, in Hz.
+        ax : matplotlib.axes.Axes, default=None
+        """
+        envelope = Envelope(sr)
+        envelope.push(np.asarray(waveform, dtype=np.float32))
+        return cls(envelope, segments).plot(ax)
+
+    @classmethod
+    def from_estimator(
+        cls,
+        estimator: Pipeline,
+        source: Any,
+        *,
+        window: float = 2.0,
+        hop: float = 0.5,
+        ax: Any = None,
+    ) -> "TimelineDisplay":
+        """Draw it from a fitted pipeline.
+
+        Parameters
+        ----------
+        estimator : Pipeline or Predictor
+        source : str, Path, or ndarray of shape (n_times,)
+            A recording of any length; an array is a waveform at the pipeline's rate.
+        window, hop : float
+            Length of a window and time between their starts, in seconds.
+        ax : matplotlib.axes.Axes, default=None
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from sklearn_ser import TimelineDisplay, make_pipeline
+        >>> noise = np.random.default_rng(0).normal(size=(4, 22050)) / 10
+        >>> pipe = make_pipeline("logreg", "mfcc").fit(noise, ["sad", "happy"] * 2)
+        >>> display = TimelineDisplay.from_estimator(pipe, noise.ravel(), window=1, hop=1)
+        >>> display.segments[-1].end
+        4.0
+        """
+        stream = EmotionStream(estimator, window, hop)
+        envelope = Envelope(stream.sr)
+        blocks = [source] if isinstance(source, np.ndarray) else stream.blocks(source)
+        events = []
+        for y in blocks:
+            envelope.push(y)
+            events += stream.push(y) if len(y) else []
+        return cls(envelope, merge([*events, *stream.finish()])).plot(ax)
+
+    @in_style
+    def plot(self, ax: Any = None) -> "TimelineDisplay":
+        """Draw into axes, or into a new figure."""
+        spoken = {s.emotion for s in self.segments if s.speech and s.emotion is not None}
+        self.ax_, *axes = panels(ax, (9, 3.5), [(0, 0.45, 1, 0.55), (0, 0, 1, 0.4)])
+        self.axes_ = tuple(axes)
+        self.figure_ = self.ax_.figure
+        _draw_track(axes[0], axes[1], self.envelope, self.segments, sorted(spoken))
+        for one in axes:
+            one.set_xlim(0, _seconds((self.envelope, self.segments)))
+        axes[0].set(ylabel="amplitude", xticklabels=[])
+        axes[1].set_xlabel("time in seconds")
+        return self

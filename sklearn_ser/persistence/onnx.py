@@ -18,6 +18,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.utils.validation import check_is_fitted
 
+from sklearn_ser._sklearn import DocumentedMixin
 from sklearn_ser.audio.decoding import HIGHEST_RATE
 from sklearn_ser.audio.loader import AudioLoader
 from sklearn_ser.classifiers import NetworkClassifier, are_probabilities
@@ -37,7 +38,7 @@ METADATA = "sklearn_ser"
 _ROWS_AT_ONCE = 512
 
 
-class ONNXClassifier(MostProbableMixin, ClassifierMixin, BaseEstimator):
+class ONNXClassifier(DocumentedMixin, MostProbableMixin, ClassifierMixin, BaseEstimator):
     """A classifier that was fitted elsewhere, run by ONNX Runtime.
 
     Parameters
