@@ -29,13 +29,16 @@ __all__ = [
     "plot_reliability",
 ]
 
-INK, FAINT, FIRST, SECOND = (PALETTE[name] for name in ("ink", "rule", "first", "second"))
+INK, FAINT, FIRST, SECOND, PANEL = (
+    PALETTE[name] for name in ("ink", "rule", "first", "second", "panel")
+)
 # On a page these colours become its own, light or dark.
 ON_PAGE = {
     INK: "currentColor",
     FAINT: "var(--rule)",
     FIRST: "var(--first)",
     SECOND: "var(--second)",
+    PANEL: "var(--panel)",
 }
 
 SIZE = (3.9, 2.7)  # inches; a phone shows it at about this size

@@ -41,6 +41,7 @@ from sklearn_ser.report.example_clips import (
 )
 from sklearn_ser.report.first_screen import first_screen
 from sklearn_ser.report.pages import render_page
+from sklearn_ser.report.search_page import search_section
 from sklearn_ser.report.stress_charts import draw_stress
 from sklearn_ser.report.verdict import describe_calibration, describe_stress, name_split, verdict
 
@@ -116,6 +117,8 @@ def write_report(
         content |= _evidence(evidence, metrics)
         charts = [*content["training"], *content["reliability"]]
         charts.append(content["data"]["durations"])
+        if content["search"]:
+            charts += content["search"]["charts"]
     if content["stress"]:
         charts += content["stress"]["charts"]
     content["sections"] = _sections(content)
@@ -180,6 +183,9 @@ def _evidence(evidence: Evidence, metrics: Metrics | Mapping[str, Any]) -> dict[
     most = max(cells, key=lambda cell: (cell["truth"] != cell["prediction"], cell["n"]))
     return {
         "command": evidence.command,
+        "search": None
+        if evidence.cv_results is None
+        else search_section(metrics, evidence.cv_results),
         "cells": cells,
         "cell_ids": {cell["id"] for cell in cells},
         "first_cell": most["id"],
@@ -202,6 +208,7 @@ def _sections(content: Mapping[str, Any]) -> list[tuple[str, str]]:
     return [
         (name, heading)
         for name, heading, there in [
+            ("search", "The search", content.get("search")),
             ("confusion", "Confusion matrix", content["confusion"]),
             ("scores", "Scores", True),
             ("emotions", "Each emotion", True),

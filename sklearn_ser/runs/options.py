@@ -17,6 +17,7 @@ __all__ = [
     "silent",
 ]
 
+PATHS = ("noise", "folds_from")  # options that name a file or folder of this machine
 Progress = Callable[[str, int, int, str], None]  # stage, steps done, their total, a detail
 
 
@@ -98,7 +99,7 @@ def command_of(name: str, options: RunOptions, **more: Any) -> str:
                 continue
             words.append(f"--{key.replace('_', '-')}")
             if one is not True:
-                words.append(shlex.quote(Path(one).name if isinstance(one, Path) else str(one)))
+                words.append(shlex.quote(Path(one).name if key in PATHS else str(one)))
     if options.report_audio is not None:
         words.append(f"--{'report' if options.report_audio else 'no'}-audio")
     return " ".join(words)

@@ -14,7 +14,8 @@ from sklearn_ser.report.cell_clips import MOST_BYTES, cells_of, embed_sounds, li
 from sklearn_ser.report.cell_clips import may_be_heard as heard
 from sklearn_ser.report.example_clips import ExampleClip
 from sklearn_ser.report.first_screen import chips_of, describe_voices, strip_of
-from sklearn_ser.runs import RunOptions, fit_run
+from sklearn_ser.report.search_page import draw_candidates
+from sklearn_ser.runs import RunOptions, SearchOptions, fit_run, search_run
 from tests.conftest import SR, voice
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -236,3 +237,44 @@ def test_without_scripts_a_cell_still_shows_its_clips(browser, many):
     assert tab.locator(".cell:visible").count() == 1
     assert tab.locator(target).is_visible()
     assert tab.locator("th button").count() == 0
+
+
+# The search
+
+
+def candidates(**grid):
+    params = [dict(zip(grid, values, strict=True)) for values in zip(*grid.values(), strict=True)]
+    scores = np.linspace(0.8, 0.5, len(params))
+    return pd.DataFrame(
+        {"params": params, "mean_test_score": scores, "std_test_score": scores / 10}
+    )
+
+
+def test_candidates_are_lines_to_their_score():
+    (chart,) = draw_candidates(candidates(clf__C=[10, 2, 1], clf__kernel=["rbf", "rbf", "rbf"]))
+    assert chart.alt == (
+        "3 candidates as lines from their parameters to their UAR, from 0.500 to 0.800. Bold: the "
+        "best, with C 10."
+    )
+    assert "kernel" not in chart.svg  # it has one value
+    assert chart.svg.index(">1<") < chart.svg.index(">2<") < chart.svg.index(">10<")
+    assert draw_candidates(candidates(clf__C=[1])) == []
+
+
+def test_the_search_stands_beside_the_test_set(spoken, tmp_path, browser):
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
+    options = RunOptions(str(spoken), "logreg", "mfcc", test_size=0.4, out=tmp_path / "run")
+    metrics = search_run(options, SearchOptions({"clf__C": [0.01, 1.0]}, n_folds=2))
+    tab, said = open_page(browser, tmp_path / "run" / "report.html")
+    section = tab.locator("section:has(> #search)")
+    assert section.locator("tbody tr").count() == 2
+    chosen = section.locator("tr.best").inner_text().split()
+    assert chosen[2] == metrics["search"]["best_params"]["clf__C"]
+    assert chosen[3] == f"{metrics['search']['best_uar']:.3f}"
+    alt = section.locator("svg.strip").get_attribute("aria-label")
+    assert alt.startswith(f"UAR {metrics['uar']:.3f}")
+    assert alt.endswith(f"search {metrics['search']['best_uar']:.3f}.")
+    assert "sklearn-ser grid-search" in tab.inner_text("main")
+    assert "--param clf__C=0.01,1.0 --folds 2" in tab.inner_text("main")
+    assert axe.run(tab).violations_count == 0
+    assert said == []
