@@ -7,13 +7,12 @@ import time
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Annotated, Any
 
 from fastapi import APIRouter, FastAPI, File, Form, HTTPException, Request, Response, UploadFile
 from fastapi.exceptions import RequestValidationError
 from fastapi.middleware.cors import CORSMiddleware
-from fastapi.responses import FileResponse, JSONResponse, PlainTextResponse
+from fastapi.responses import JSONResponse, PlainTextResponse
 from fastapi.routing import APIRoute
 from fastapi.websockets import WebSocket
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
@@ -21,10 +20,11 @@ from starlette.datastructures import FormData
 from threadpoolctl import threadpool_limits
 
 import sklearn_ser
+from sklearn_ser.audio.decoding import SERVED_FORMATS
 from sklearn_ser.exceptions import ModelError, SerError
-from sklearn_ser.report.style import PALETTE_FILE
 from sklearn_ser.server.guard import Guard
 from sklearn_ser.server.limits import Limits
+from sklearn_ser.server.page_files import add_page
 from sklearn_ser.server.pool import BusyError, TooSlowError, WorkerPool
 from sklearn_ser.server.schemas import (
     CARD_EXAMPLE,
@@ -41,7 +41,6 @@ __all__ = ["make_app"]
 
 logger = logging.getLogger(__name__)
 
-PAGE = Path(__file__).parent / "page"
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
@@ -126,7 +125,7 @@ def make_app(
     app.state.stop, app.state.failure = service.stop, None
     app.include_router(service.router())
     app.add_exception_handler(RequestValidationError, _say_what_is_wrong)
-    _serve_assets(app)
+    add_page(app)
     if origins:
         app.add_middleware(
             CORSMiddleware,
@@ -251,6 +250,10 @@ class Service:
             version=sklearn_ser.__version__,
             workers=ready,
             model=self.model.state,
+            max_megabytes=self.limits.max_bytes / 1e6,
+            max_seconds=self.limits.max_seconds,
+            other_formats=self.limits.formats is None
+            or not set(self.limits.formats) <= set(SERVED_FORMATS),
         )
         return JSONResponse(health.model_dump(), 200 if ready else 503)
 
@@ -315,31 +318,3 @@ _REFUSALS: dict[int | str, dict[str, Any]] = {
         507: "The server has no room for the upload.",
     }.items()
 }
-
-
-def _serve_assets(app: FastAPI) -> None:
-    """Serve the files of the page and of the documentation, each by a path written here."""
-    import swagger_ui_bundle
-
-    swagger = Path(swagger_ui_bundle.__file__).parent / "vendor"
-    swagger = next(swagger.glob("swagger-ui-*"), swagger)
-    files = {
-        "/": PAGE / "index.html",
-        "/page/palette.css": PALETTE_FILE,
-        "/page/style.css": PAGE / "style.css",
-        "/page/app.js": PAGE / "app.js",
-        "/page/recorder.js": PAGE / "recorder.js",
-        "/docs": PAGE / "docs.html",
-        "/docs/start.js": PAGE / "docs.js",
-        "/docs/swagger-ui.css": swagger / "swagger-ui.css",
-        "/docs/swagger-ui-bundle.js": swagger / "swagger-ui-bundle.js",
-    }
-    for path, file in files.items():
-        app.add_api_route(path, _sender(file), include_in_schema=False)
-
-
-def _sender(file: Path):
-    async def send() -> FileResponse:
-        return FileResponse(file, headers={"cache-control": "no-cache"})
-
-    return send

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from starlette.exceptions import HTTPException
 
 from sklearn_ser.server.limits import Limits
+from sklearn_ser.server.page_files import OPEN_PATHS, POLICY
 
 __all__ = [
     "Gate",
@@ -27,17 +28,10 @@ __all__ = [
 
 logger = logging.getLogger(__name__)
 
-OPEN_PATHS = (
-    *("/", "/health", "/page/palette.css", "/page/style.css", "/page/app.js"),
-    "/page/recorder.js",
-)
-
 MOST_HEADERS = 16_384  # bytes
 
 HEADERS = {
-    "content-security-policy": "default-src 'self'; style-src 'self' 'unsafe-inline'; "
-    "img-src 'self' data:; media-src 'self' blob:; frame-ancestors 'none'; base-uri 'none'; "
-    "form-action 'self'",
+    "content-security-policy": POLICY,
     "permissions-policy": "microphone=(self), camera=(), geolocation=()",
     "referrer-policy": "no-referrer",
     "x-content-type-options": "nosniff",

@@ -96,6 +96,12 @@ class Health(_Schema):
         "`missing`.",
         examples=["as loaded"],
     )
+    max_megabytes: float = Field(description="Largest upload.", examples=[20.0])
+    max_seconds: float = Field(description="Longest audio of an upload.", examples=[600.0])
+    other_formats: bool = Field(
+        description="Whether files other than wav, flac, ogg, mp3 and aiff are decoded.",
+        examples=[False],
+    )
 
 
 class Refusal(_Schema):

@@ -1,5 +1,6 @@
 """The page of `serve`, in a real browser with a microphone that plays a file."""
 
+import base64
 import contextlib
 import json
 import shutil
@@ -7,6 +8,7 @@ import signal
 
 import httpx
 import numpy as np
+import pandas as pd
 import pytest
 import soundfile
 import soxr
@@ -143,7 +145,7 @@ def test_of_a_silent_file_no_emotion_is_shown(server, visit, talk, tmp_path, sec
     assert set(page.locator("#bars .figure").all_text_contents()) == {"–"}
     assert page.locator("#bars .best").count() == 0
     rows = page.locator("#rows tr").all_text_contents()
-    assert rows == [f"0.00{seconds}.00no speech–"]
+    assert rows == [f"0.00{seconds}.00no speech–"]  # and nothing beside it
     assert "%" not in page.locator("main").inner_text()
 
 
@@ -203,20 +205,144 @@ def test_live(server, visit):
     wait_for_text(page, "#answer", "angry")
     page.click("#speak")
     assert page.get_attribute("#speak", "aria-pressed") == "false"
-    events = [message for message in messages if message["type"] == "event"]
+    wait_for_text(page, "#status", "Stopped after")
     segments = []
-    for event in events:
-        segments[-1:] = event["segments"]
-    rows = page.locator("#rows tr").all_text_contents()
-    confidences = [percent(segment["confidence"]) for segment in segments]
-    # The page may have been stopped before it has read the latest messages.
-    assert 0 <= len(segments) - len(rows) <= 1
-    shown = [row.rsplit("no speech", 1)[-1] for row in rows[:-1]]
-    assert len(shown) >= 1
-    assert all(
-        row.endswith(f"{segment['emotion'].replace('silence', 'no speech')}{confidence}")
-        for row, segment, confidence in zip(rows[:-1], segments, confidences, strict=False)
+    for event in messages:
+        if event["type"] == "event":
+            segments[-1:] = event["segments"]
+    assert len(segments) >= 3
+    rows = page.locator("#rows tr").all()
+    assert [shown(row) for row in rows] == [expected_row(one) for one in reversed(segments)]
+    # The very samples that were sent, as a file, have the same segments.
+    recording = save(page, "recording").read_bytes()
+    page.set_input_files("#file", {"name": "x.wav", "mimeType": "", "buffer": recording})
+    wait_for_text(page, "#status", "x.wav: ")
+    rows = page.locator("#rows tr").all()
+    assert [shown(row) for row in rows] == [expected_row(one) for one in segments]
+
+
+def shown(row):
+    """Return the words of a row, without its button."""
+    return row.locator("td").all_text_contents()[:4]
+
+
+def expected_row(segment):
+    emotion = segment["emotion"].replace("silence", "no speech")
+    times = [f"{segment[name]:.2f}" for name in ("start", "end")]
+    return [*times, emotion, percent(segment["confidence"])]
+
+
+def save(page, what):
+    """Return the path of what a button saves."""
+    with page.expect_download() as download:
+        page.click(f"#save-{what}")
+    return download.value.path()
+
+
+def test_each_row_names_the_most_probable_emotion(server, visit, talk):
+    page = visit(server[0])
+    page.set_input_files("#file", talk)
+    wait_for_text(page, "#status", "talk.wav: 8.0 s")
+    document = json.loads(save(page, "json").read_text())
+    segments = document["segments"]
+    for row, segment in zip(page.locator("#rows tr").all(), segments, strict=True):
+        assert shown(row) == expected_row(segment)
+        if segment["confidence"] is not None:
+            best = max(segment["probabilities"], key=segment["probabilities"].get)
+            assert shown(row)[2] == best
+    assert document["emotion"] == page.locator("#bars .best").get_attribute("data-emotion")
+    assert len(document["windows"]) == 13
+    table = pd.read_csv(save(page, "csv"))
+    assert list(table["emotion"]) == [segment["emotion"] for segment in segments]
+    spoken = table.dropna(subset="confidence")
+    p = spoken.filter(regex="^p_")
+    assert list(p.idxmax(axis=1).str.removeprefix("p_")) == list(spoken["emotion"])
+    assert np.allclose(p.max(axis=1), spoken["confidence"])
+
+
+def test_a_segment_is_played_and_followed(server, visit, talk):
+    page = visit(server[0])
+    assert not page.is_visible("#player")
+    page.set_input_files("#file", talk)
+    wait_for_text(page, "#status", "talk.wav: 8.0 s")
+    first = page.locator("#playhead").bounding_box()["x"]
+    last = page.locator("#rows tr").last
+    last.get_by_role("button").focus()
+    page.keyboard.press("Enter")
+    audio = page.locator("#audio")
+    started = float(last.locator("td").first.inner_text())
+    page.wait_for_timeout(300)
+    assert started < audio.evaluate("audio => audio.currentTime") < 8
+    stage = page.locator("#stage").bounding_box()
+    there = page.locator("#playhead").bounding_box()["x"]
+    assert first + 0.5 * started / 8 * (stage["width"] - 76) < there < stage["x"] + stage["width"]
+    box = page.locator("#wave").bounding_box()
+    page.locator("#wave").click(position={"x": 76 + (box["width"] - 76) / 4, "y": 10})
+    page.wait_for_timeout(200)
+    assert 1.9 < audio.evaluate("audio => audio.currentTime") < 3
+    assert not audio.evaluate("audio => audio.paused")
+    # The next file does not go on with the sound of this one.
+    page.set_input_files("#file", {"name": "bad", "mimeType": "", "buffer": b"no audio"})
+    wait_for_text(page, "#problem", "The file is not audio")
+    assert audio.evaluate("audio => audio.paused")
+    assert not page.is_visible("#player")
+    assert not page.is_visible("#playhead")
+
+
+def test_what_only_the_browser_decodes_is_sent_as_wav(server, visit, talk):
+    page = visit(server[0])
+    # A WebM as the browser itself records it.
+    page.evaluate(
+        """async (text) => {
+          const context = new AudioContext();
+          const bytes = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+          const sound = await context.decodeAudioData(bytes.buffer);
+          const source = new AudioBufferSourceNode(context, {buffer: sound});
+          const to = context.createMediaStreamDestination();
+          source.connect(to);
+          const recorder = new MediaRecorder(to.stream, {mimeType: "audio/webm"});
+          const blocks = [];
+          recorder.ondataavailable = ({data}) => blocks.push(data);
+          const ended = new Promise((done) => { recorder.onstop = done; });
+          recorder.start();
+          source.start();
+          setTimeout(() => recorder.stop(), 2800);
+          await ended;
+          const files = new DataTransfer();
+          files.items.add(new File(blocks, "voice.webm"));
+          const input = document.getElementById("file");
+          input.files = files.files;
+          input.dispatchEvent(new Event("change"));
+        }""",
+        base64.b64encode(talk.read_bytes()[: 44 + 6 * 48_000]).decode(),
     )
+    wait_for_text(page, "#status", "voice.webm: 2.")
+    assert page.locator("#bars .best").count() == 1
+    assert page.is_visible("#player")
+    file = soundfile.info(save(page, "recording"))
+    assert (file.samplerate, file.channels, file.subtype) == (48_000, 1, "PCM_16")
+
+
+def test_what_is_too_much_is_said_before_it_is_sent(server, visit, tmp_path):
+    page = visit(server[0])
+    long, large = tmp_path / "long.flac", tmp_path / "large.wav"
+    soundfile.write(long, np.zeros(61 * 8000, np.int16), 8000)
+    large.write_bytes(b"RIFF0000WAVE" + bytes(2_100_000))
+    page.set_input_files("#file", long)
+    wait_for_text(page, "#problem", "lasts 61.0 s, and this server takes 60.0 s")
+    page.set_input_files("#file", large)
+    wait_for_text(page, "#problem", "has 3 MB, and this server takes 2 MB")
+
+
+def test_a_large_file_is_made_smaller(server, visit, tmp_path):
+    page = visit(server[0])
+    large = tmp_path / "large.wav"
+    y = soxr.resample(voice(6, 100), SR, 48_000)
+    soundfile.write(large, np.stack([y, y], 1), 48_000, subtype="FLOAT")
+    assert large.stat().st_size > 2_000_000
+    page.set_input_files("#file", large)
+    wait_for_text(page, "#status", "large.wav: 6.0 s")
+    wait_for_text(page, "#answer", "sad")
 
 
 def percent(confidence):
@@ -295,9 +421,10 @@ def test_a_token_is_asked_for(closed, browser, talk):
         page = context.new_page()
         page.goto(closed[0])
         wait_for_text(page, "#problem", "A token is needed")
+        assert "Bearer" not in page.inner_text("body")
         page.fill("#token", "wrong")
         page.keyboard.press("Enter")
-        wait_for_text(page, "#problem", "The token is wrong")
+        wait_for_text(page, "#problem", "The token is wrong: ask whoever runs this server")
         page.fill("#token", "s3cret")
         page.keyboard.press("Enter")
         page.locator("#bars li").first.wait_for()
