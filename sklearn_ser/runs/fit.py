@@ -102,19 +102,19 @@ def _train(
     resume: bool = False,
 ) -> Metrics:
     """Take the one training path: table, features, folds, trainer, predictions, scores, folder."""
-    started, noise = time.perf_counter(), trainer.noise
+    started, name = time.perf_counter(), f"{options.clf}-{data_name(options.data)}"
     if options.stress:
         check_stress(options)
     table = load_data(
         options.data, emotions=options.emotions, map=options.map, on_error=options.on_error
     )
     split_run(table, options, trainer)  # what is wrong with it is said before the work
-    name = f"{options.clf}-{data_name(options.data)}"
     with new_folder(options.out, name, go_on=resume) as (folder, out):
         if isinstance(trainer, RecipeTrainer):
             # A search that is stopped goes on from its candidates: only it knows them all.
             trainer = replace(trainer, checkpoints=folder)
             write_options(folder, options)
+        noise = trainer.noise
         store = FeatureStore(table, [trainer.pipeline], options, progress)
         folds = split_run(store.table, options, trainer)
         audit = audit_run(store, folds, noise)
