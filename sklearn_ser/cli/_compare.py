@@ -108,9 +108,9 @@ def _print(comparison: dict[str, Any]) -> None:
             sentences.append("This holds for these speakers; for others the tests say nothing.")
         for sentence in sentences:
             say(f"  {sentence}")
+        print_audit(describe_audit(comparison["audit"][split]))
     if "matrix" in comparison:
         _print_corpora(comparison)
-        print_audit(describe_audit(comparison["audit"][split]))
     say("")
     print_verdict(comparison["headline"])
     print_path("Table, figure and predictions", comparison["run"])

@@ -7,6 +7,7 @@ from urllib.parse import quote
 
 from sklearn_ser._files import as_text, write_atomically
 from sklearn_ser.model_selection.splits import SPLITS
+from sklearn_ser.report.pages import render_page
 
 __all__ = ["write_index"]
 
@@ -21,15 +22,16 @@ def write_index(path: Path, found: Mapping[str, Any]) -> None:
     found : mapping
         What `list_runs` returned.
     """
-    import jinja2
-
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["address"] = lambda name: quote(str(name))
-    environment.filters["day"] = lambda created: str(created)[:16].replace("T", " ")
-    page = environment.get_template("index.html").render(found, meaning=SPLITS)
-    write_atomically(path, as_text(page).encode())
+    groups = [
+        {
+            **group,
+            "meaning": SPLITS.get(group["split"], group["split"]),
+            "runs": [
+                {**run, "link": f"{quote(run['run'])}/report.html" if run["report"] else None}
+                for run in group["runs"]
+            ],
+        }
+        for group in found["groups"]
+    ]
+    content = {**found, "title": f"Runs in {found['folder']}", "groups": groups}
+    write_atomically(path, as_text(render_page("index.html", content)).encode())

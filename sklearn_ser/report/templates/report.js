@@ -6,7 +6,8 @@
 const value = row => index => {
   const text = row.cells[index].innerText.trim();
   const number = parseFloat(text.replace(/\s/g, ""));
-  return Number.isNaN(number) ? text : number;
+  const date = /^\d{4}-\d\d-/.test(text); // written so that letters sort it
+  return Number.isNaN(number) || date ? text : number;
 };
 function compare(a, b) {
   if (typeof a === "number" && typeof b === "number") return a - b;
