@@ -1,6 +1,9 @@
 """The promises on real speech. They run where SKLEARN_SER_DATA holds TESS and EMO-DB."""
 
 import json
+import subprocess
+import sys
+from pathlib import Path
 
 import joblib
 import pytest
@@ -11,6 +14,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
 from sklearn_ser import load_corpus, make_pipeline
+from sklearn_ser.persistence import read_card
 from sklearn_ser.pipelines import extract_features
 from tests.conftest import real_corpus, run
 
@@ -79,3 +83,26 @@ def test_tess_compared(tmp_path):
     assert comparison["audit"]["random"]["speaker"]["shared"] == ["OAF", "YAF"]
     assert comparison["audit"]["speaker"]["text"]["n_shared"] == 200
     assert comparison["audit"]["speaker"]["speaker"]["n_shared"] == 0
+
+
+@pytest.mark.parametrize("name", ["tess", "nemo"])
+def test_the_card_of_demo_says_what_evaluate_measures(name):
+    words = ("evaluate", "demo", "--data", real_corpus(name), "--no-cache", "--json")
+    metrics = json.loads(run(*words, "--emotions", "angry,happy,neutral,sad")[0])
+    tests = [one for one in read_card("demo")["tests"] if one["corpus"] == name]
+    as_they_are = next(one for one in tests if one["adapt"] == "none")
+    assert metrics["n_test"] == as_they_are["n_clips"]
+    assert metrics["split"] == "cross-corpus"
+    assert metrics["uar"] == pytest.approx(as_they_are["uar"], abs=0.005)
+
+
+def test_the_script_makes_the_demo_of_the_package(tmp_path):
+    script = Path(__file__).parents[1] / "tools" / "build_demo.py"
+    words = ["--data", real_corpus("emodb"), "--test", real_corpus("nemo"), "--out", tmp_path]
+    done = subprocess.run([sys.executable, script, *words], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    there, here = read_card("demo"), read_card(tmp_path)
+    assert here["data"]["fingerprint"] == there["data"]["fingerprint"]
+    scores = {one["corpus"]: one["uar"] for one in here["tests"] if one["adapt"] == "none"}
+    known = {one["corpus"]: one["uar"] for one in there["tests"] if one["adapt"] == "none"}
+    assert scores["emodb"] == pytest.approx(known["emodb"], abs=0.005)
