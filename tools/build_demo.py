@@ -20,6 +20,7 @@ from sklearn.preprocessing import StandardScaler
 
 from sklearn_ser.classifiers.temperature import TemperatureScaledClassifier
 from sklearn_ser.corpora import load_data
+from sklearn_ser.inference.adaptation import RunningScaler
 from sklearn_ser.inference.predictor import SILENCE, Predictor
 from sklearn_ser.metrics import score, score_calibration
 from sklearn_ser.persistence import load_pipeline, read_card, save_pipeline
@@ -130,8 +131,12 @@ def of_the_run(metrics, card, left_out: pd.DataFrame, pipeline) -> dict:
 
 
 def measure(pipeline, name: str) -> list[dict]:
-    """Score a corpus that the pipeline has heard nothing of, as it is and adapted by speaker."""
+    """Score a corpus that the pipeline has heard nothing of, as it is and adapted by speaker.
+
+    Adapted by all clips of a speaker, or running: by those that came before, in random order.
+    """
     table = load_data(name, emotions=EMOTIONS)
+    name = str(table["corpus"].iloc[0])
     X = extract_features(pipeline, table["path"].tolist()).X
     truth, speakers = table["emotion"].to_numpy(str), table["speaker"].to_numpy(str)
     scaler, clf = pipeline.named_steps["scale"], pipeline.named_steps["clf"]
@@ -140,8 +145,15 @@ def measure(pipeline, name: str) -> list[dict]:
         own = speakers == speaker
         adapted[own] = StandardScaler().fit_transform(X[own].astype(float))
     silent = abstained(pipeline, table["path"].tolist())
+    heard = np.empty(X.shape)
+    for speaker in sorted(set(speakers)):
+        running = RunningScaler(pipeline)
+        for i in np.random.default_rng(0).permutation(np.flatnonzero(speakers == speaker)):
+            heard[i] = running.scale(X[i])
+            running.add(X[i])
+    ways = {"none": scaler.transform(X), "running": heard, "speaker": adapted}
     tests = []
-    for adapt, Z in (("none", scaler.transform(X)), ("speaker", adapted)):
+    for adapt, Z in ways.items():
         scores = score(truth, clf.predict(Z))
         tests.append(
             {

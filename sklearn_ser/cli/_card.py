@@ -56,7 +56,10 @@ def describe(card: "Card") -> list[str]:
         if card.get("refit"):
             lines.append("            fitted again on every clip after these scores were taken")
     for test in card.get("tests", []):
-        how = "" if test["adapt"] == "none" else f", adapted by {test['adapt']} (transductive)"
+        how = {
+            "none": "",
+            "running": ", adapted to each speaker's clips so far",
+        }.get(test["adapt"], f", adapted by {test['adapt']} (transductive)")
         lines.append(
             f"Tested      {test['corpus']}, {test['language']}, {test['n_clips']} clips of "
             f"{test['n_speakers']} speakers: accuracy {test['accuracy']:.4f}, UAR "

@@ -55,13 +55,14 @@ def listen(
     ] = False,
     json: JsonOption = False,
     adapt: Annotated[
-        bool,
+        bool | None,
         typer.Option(
-            "--adapt",
+            "--adapt/--no-adapt",
             help="Scale features by what was heard before, so that predictions follow the voice "
-            "and its room.",
+            "and its room. Without either: where demo answers.",
+            show_default=False,
         ),
-    ] = False,
+    ] = None,
     trust: shared.TrustOption = False,
 ) -> None:
     """Predict the emotion of live audio, window by window.
@@ -100,6 +101,8 @@ def listen(
         voice=vad == "pitch",
     )
     own_rate = rate if source in ("mic", "-") else None
+    if adapt is None:
+        adapt = model == DEMO
     stream = EmotionStream(
         predictor, window, hop, rate=own_rate, smooth=smooth, vad=vad, adapt=adapt
     )

@@ -90,13 +90,15 @@ def predict(
         ),
     ] = "mix",
     adapt: Annotated[
-        str,
+        str | None,
         typer.Option(
             help="Scale features by what was heard before: in the same recording, or in all files "
-            "of the call (corpus), so that predictions follow a voice and its room.",
+            "of the call (corpus), so that predictions follow a voice and its room. Without it: "
+            "none; corpus where demo answers.",
             metavar="none|recording|corpus",
+            show_default=False,
         ),
-    ] = "none",
+    ] = None,
     trust: shared.TrustOption = False,
     n_jobs: shared.JobsOption = -1,
 ) -> None:
@@ -112,8 +114,11 @@ def predict(
     to_stdout = csv is not None and str(csv) == "-"
     from sklearn_ser.cli._rows import Printer
     from sklearn_ser.cli._show import progress_bars
+    from sklearn_ser.persistence import DEMO
     from sklearn_ser.runs.predict import PredictOptions, predict_sources
 
+    if adapt is None:
+        adapt = "corpus" if model == DEMO else "none"
     options = PredictOptions(
         trust=trust,
         abstain_below=abstain_below,

@@ -159,10 +159,14 @@ def predict_sources(
             _take_steps(steps(sources[table.n_done :]), table, summary, printer, progress)
             table.finish()
         except KeyboardInterrupt as error:
-            raise UnfinishedError(
-                f"Stopped: the rows of {table.n_kept} of {len(sources)} sources are kept. To go "
-                "on, give the same command with `resume`."
-            ) from error
+            kept = f"Stopped: the rows of {table.n_kept} of {len(sources)} sources are kept."
+            how = (
+                "As each depends on those before it (`adapt=corpus`), they cannot be gone on with: "
+                "begin anew, with `adapt=none` for a table that can."
+                if options.adapt == "corpus"
+                else "To go on, give the same command with `resume`."
+            )
+            raise UnfinishedError(f"{kept} {how}") from error
         summary.n_failed, summary.n_rows = table.n_failed, table.n_rows
     return summary
 

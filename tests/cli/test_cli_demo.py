@@ -24,7 +24,7 @@ def test_a_recording_alone_is_answered_by_demo(clip):
     row = document["rows"][0]
     pipe = load_pipeline("demo")
     expected = dict(zip(pipe.classes_, pipe.predict_proba([clip])[0], strict=True))
-    assert {name: row[f"p_{name}"] for name in expected} == pytest.approx(expected)
+    assert {name: row[f"p_{name}"] for name in expected} == pytest.approx(expected, rel=1e-4)
     assert run("predict", "demo", clip, "--csv", "-") == run("predict", clip, "--csv", "-")
 
 
@@ -108,3 +108,36 @@ def test_any_model_listens_for_a_voice_where_it_is_told_to(mine, model, wav, cli
         }
         assert told["pitch"] == [True, False]
         assert told["energy"] == [False, False]
+
+
+def test_demo_follows_the_voices_of_a_call_unless_told_not_to(wav):
+    files = [wav(f"{i}.wav", melody(pitch=100 + 40 * i, seed=i)) for i in range(4)]
+
+    def probabilities(*how):
+        rows = json.loads(run("predict", *files, *how, "--json")[0])["rows"]
+        return [[value for name, value in row.items() if name.startswith("p_")] for row in rows]
+
+    followed, alone = probabilities(), probabilities("--adapt", "none")
+    assert followed == probabilities("--adapt", "corpus")
+    assert np.allclose(followed[0], alone[0], rtol=1e-4)  # nothing was heard before it
+    assert not np.allclose(followed[1:], alone[1:], rtol=0.01)
+    assert np.allclose(alone, load_pipeline("demo").predict_proba(files))
+
+
+def test_listen_follows_a_voice_where_demo_answers(mine, model, wav):
+    file = wav("long.wav", melody(2.5))
+
+    def lines(*words):
+        out, _ = run("listen", *words, "--source", file, "--window", 1, "--hop", 0.5, "--jsonl")
+        return out.splitlines()
+
+    assert lines("demo") == lines("demo", "--adapt") != lines("demo", "--no-adapt")
+    assert lines(model) == lines(model, "--no-adapt") != lines(model, "--adapt")
+
+
+def test_what_was_adapted_cannot_be_resumed(clip, tmp_path):
+    table = tmp_path / "rows.csv"
+    err = run("predict", clip, "-o", table, "--resume", code=2)[1]
+    assert "--adapt corpus" in err
+    run("predict", clip, "-o", table, "--resume", "--adapt", "none")
+    assert table.is_file()
