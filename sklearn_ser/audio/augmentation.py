@@ -14,6 +14,7 @@ from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
 
 from sklearn_ser.audio.conditions import N_VOICES, overlay
 from sklearn_ser.audio.content import Content
@@ -34,6 +35,9 @@ ROOM_SECONDS, ROOM_RATIO = (0.2, 0.8), (-3.0, 6.0)
 SNR = (0.0, 30.0)  # in dB
 NOISE_KINDS = ("noise", "pink", "brown", "babble")
 CHANNEL_KINDS = ("telephone", "rate", "mulaw", "alaw", "mp3", "vorbis", "clipping")
+
+# Babble is made of so many clips at most, and of so many seconds of each.
+MOST_VOICES, LONGEST_VOICE = 64, 10.0
 
 Generator = np.random.Generator
 
@@ -180,6 +184,7 @@ class Sources:
         self.hashes = np.array([int(one[:16], 16) for one in checksums], dtype=np.uint64)
         speakers = np.zeros(len(clips)) if speakers is None else speakers.astype(str)
         self.speakers = np.unique(speakers, return_inverse=True)[1]
+        self._decoded: dict[int, np.ndarray] = {}
 
     def _content(self, i: int) -> Content:
         content = self.clips.content(i)
@@ -201,6 +206,20 @@ class Sources:
         known = () if self.noise is None else self.noise.checksums
         return hashlib.sha256(" ".join(known).encode()).hexdigest()
 
+    @cached_property
+    def _voices(self) -> np.ndarray:
+        """Which clips babble is made of: a few of each speaker, so that they can stay decoded."""
+        order = np.argsort(_shuffle_bits(self.hashes), kind="stable")
+        turn = pd.Series(self.speakers[order]).groupby(self.speakers[order]).cumcount()
+        return order[np.argsort(turn, kind="stable")][:MOST_VOICES]
+
+    def voice(self, i: int) -> np.ndarray:
+        """Return the waveform of a clip in babble, of long clips the beginning."""
+        if i not in self._decoded:
+            longest = round(LONGEST_VOICE * (self.clips.sr or 22050))
+            self._decoded[i] = self.decode(i).y[:longest].copy()
+        return self._decoded[i]
+
     def choose_voices(self, i: int, seed: Sequence[int]) -> np.ndarray:
         """Return which clips talk behind clip `i`: 3 to 7 of other speakers.
 
@@ -209,9 +228,9 @@ class Sources:
         """
         rng = np.random.default_rng(seed)
         n, mask = int(rng.integers(*N_VOICES)), rng.integers(2**64, dtype=np.uint64)
-        others = np.flatnonzero(self.speakers != self.speakers[i])
+        others = self._voices[self.speakers[self._voices] != self.speakers[i]]
         if not len(others):
-            others = np.flatnonzero(self.hashes != self.hashes[i])
+            others = self._voices[self.hashes[self._voices] != self.hashes[i]]
         ranks = _shuffle_bits(self.hashes[others] ^ mask)
         return others[np.argsort(ranks, kind="stable")[:n]]
 
@@ -284,7 +303,7 @@ class AugmentedClips(Clips):
             if any(DEGRADATIONS[step.name].needs == "noise" for step in steps):
                 assert noise is not None
                 return noise.draw(n_times, sr, rng)
-            return overlay((self.made_of.decode(j).y for j in voices), n_times, rng)
+            return overlay((self.made_of.voice(int(j)) for j in voices), n_times, rng)
 
         if copy.name != EVERYDAY:
             rng = np.random.default_rng([self.seed, zlib.crc32(y.data)])
