@@ -9,9 +9,11 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 
 from sklearn_ser import make_pipeline
+from sklearn_ser.classifiers import fit_arguments
 from sklearn_ser.model_selection import Subset
 from sklearn_ser.model_selection.search import SearchOptions, grid_search
-from sklearn_ser.model_selection.training_rows import RowOptions
+from sklearn_ser.model_selection.training_rows import RowOptions, make_rows
+from sklearn_ser.pipelines import RECIPES
 from tests.conftest import run, voice
 
 GRID = {"clf__C": [0.1, 1]}
@@ -105,3 +107,19 @@ def test_grid_search_with_everyday_copies(little_corpus, tmp_path, fits):
     assert len(fits) == 5
     assert all(np.allclose(weights, 0.2) for _, _, weights in fits)
     assert found["n_test"] > 0
+
+
+@pytest.mark.parametrize("clf", RECIPES)
+def test_every_classifier_takes_the_weights_of_copies(clf):
+    given = fit_arguments(make_pipeline(clf).named_steps["clf"], sample_weight=[0.2])
+    assert given == {"sample_weight": [0.2]}
+
+
+def test_sequences_have_copies_too(clips):
+    pipeline = make_pipeline("cnn", features__logmel__n_frames=20)
+    X = pipeline[:2].transform(clips.path)
+    clips = replace(clips, extract=lambda pipeline: X)
+    rows = make_rows(pipeline, clips, [np.arange(16)], RowOptions(("everyday",)))
+    assert rows.X.shape == (80, *X.shape[1:])
+    assert rows.X.shape[1] == 20
+    np.testing.assert_array_equal(rows.X[:16], X)
