@@ -214,7 +214,7 @@ NoiseOption = Annotated[
     Path | None,
     typer.Option(
         help="Folder of recorded noise: for changed copies (everyday, real), and for degraded test "
-        "clips, which get recordings that training has not heard.",
+        "clips, which get recordings that training did not use.",
         metavar="DIR",
         show_default=False,
     ),

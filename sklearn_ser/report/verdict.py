@@ -146,14 +146,14 @@ def describe_stress(stress: Stress | Mapping[str, Any]) -> list[str]:
         sentences.append(f"It gives one answer ({emotion}) to nearly everything in: {names}.")
     noise = stress.get("noise")
     if noise and noise["n"]:
-        sentences.append(f"Real noise: {noise['n']} recordings that training has not heard.")
+        sentences.append(f"Real noise: {noise['n']} recordings that training did not use.")
         if noise["n_clips"]:
             sentences.append(
                 f"{noise['n_clips']} of them are clips of the corpus: remove them from the folder "
                 "of noise."
             )
     elif noise:
-        sentences.append("Real noise was not tested: training has heard all recordings.")
+        sentences.append("Real noise was not tested: training has used all recordings.")
     elif "noise" in stress:
         sentences.append("Real noise was not tested: `noise=DIR` names a folder of recordings.")
     return sentences

@@ -81,7 +81,7 @@ def uses_noise(augment: Collection[str]) -> bool:
 
 
 def stress_noise(options: RunOptions, seen: Collection[str] = ()) -> Noise | None:
-    """Return the recorded noise for `stress` that training has not heard; None without any.
+    """Return the recorded noise for `stress` that training has not used; None without any.
 
     Parameters
     ----------

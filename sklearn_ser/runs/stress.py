@@ -90,7 +90,7 @@ def count_noise(
     Returns
     -------
     counts : dict or None
-        n, 0 where training has heard all recordings of the folder; and n_clips, those of them that
+        n, 0 where training has used all recordings of the folder; and n_clips, those of them that
         are clips of the corpus. None without a folder.
     """
     if options.noise is None:

@@ -89,7 +89,7 @@ def test_a_test_hears_noise_that_training_has_not(little_corpus, noise, tmp_path
     alone = json.loads(run(*FIT, *how, "--augment", "real", "--out", tmp_path / "s")[0])
     assert alone["audit"]["noise"]["n"] == 1
     assert alone["stress"]["noise"] == {"n": 0, "n_clips": 0}
-    assert "training has heard all" in describe_stress(alone["stress"])[-1]
+    assert "training has used all" in describe_stress(alone["stress"])[-1]
     assert not any(row["degradation"] == "real noise" for row in alone["stress"]["conditions"])
 
 

@@ -60,7 +60,7 @@ def test_the_report_has_the_section_where_clips_were_degraded(stress, model, tmp
     assert '<h2 id="robustness">Robustness</h2>' in text
     assert "It gives one answer (&lt;calm&gt;) to nearly everything in" in text
     assert "<calm>" not in text
-    assert "Real noise: 7 recordings that training has not heard." in text
+    assert "Real noise: 7 recordings that training did not use." in text
     assert text.count('<th scope="row">white noise, ') == 3
     write_report(page, "x", metrics, card, [])
     assert "robustness" not in page.read_text()
