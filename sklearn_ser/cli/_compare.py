@@ -1,5 +1,6 @@
 """`sklearn-ser compare`: every classifier under every split, in one table."""
 
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -47,6 +48,7 @@ def compare(
     no_cache: shared.NoCacheOption = False,
     scheduler: shared.SchedulerOption = None,
     report_audio: shared.ReportAudioOption = None,
+    open_page: shared.OpenOption = False,
     json: JsonOption = False,
 ) -> None:
     """Compare classifiers under splits, on the same training and test clips.
@@ -71,14 +73,14 @@ def compare(
         return
     if comparison["skipped"]:
         notice(f"{len(comparison['skipped'])} clips could not be read and are left out.")
-    _print(comparison)
+    _print(comparison, open_page)
 
 
 def _names(text: str) -> list[str]:
     return [name.strip() for name in text.split(",") if name.strip()]
 
 
-def _print(comparison: dict[str, Any]) -> None:
+def _print(comparison: dict[str, Any], open_page: bool) -> None:
     from sklearn_ser.model_selection import TRANSDUCTIVE
     from sklearn_ser.report.verdict import describe_audit, name_split, order_splits
 
@@ -113,7 +115,7 @@ def _print(comparison: dict[str, Any]) -> None:
         _print_corpora(comparison)
     say("")
     print_verdict(comparison["headline"])
-    print_path("Table, figure and predictions", comparison["run"])
+    print_path("Report", Path(comparison["run"]) / "report.html", open_page=open_page)
 
 
 def _print_corpora(comparison: dict[str, Any]) -> None:

@@ -11,12 +11,14 @@ from sklearn_ser._files import to_json
 from sklearn_ser.corpora import load_data, parse_map
 from sklearn_ser.exceptions import OptionError
 from sklearn_ser.metrics import compare_pairs
+from sklearn_ser.report.compare_page import ComparedClips, write_comparison
 from sklearn_ser.report.figures import SCORES, draw_comparison
 from sklearn_ser.report.verdict import headline
 from sklearn_ser.runs.corpus_matrix import cross_corpora
 from sklearn_ser.runs.options import (
     Progress,
     RunOptions,
+    command_of,
     data_name,
     name_of_folds,
     silent,
@@ -105,20 +107,33 @@ def compare_run(
                 lambda what, i, _: progress("compare", done + i, total, what),
             )
         progress("compare", total, total, "")
-        comparison |= {
-            "headline": headline(comparison["rows"], comparison["tests"]),
-            "data": data_name(options.data),
-            **({"map": parse_map(options.map)} if options.map else {}),
-            "n_clips": len(store),
-            "emotions": sorted(set(store.emotions)),
-            "seed": options.seed,
-            "skipped": store.skipped,
-            "run": str(out),
-        }
+        comparison["headline"] = headline(comparison["rows"], comparison["tests"])
+        comparison |= _describe(options, store) | {"run": str(out)}
         with writing(out):
             comparison["rows"] += left_out
-            _write(folder, comparison, predictions)
+            tested = pd.concat(predictions, ignore_index=True)
+            reader = trainers[clfs[0]].pipeline
+            command = _command_of(options, clfs, splits)
+            clips = ComparedClips(store.table, tested, reader, command, options.report_audio)
+            _write(folder, comparison, clips)
         return comparison
+
+
+def _describe(options: RunOptions, store: FeatureStore) -> dict[str, Any]:
+    """Return what comparison.json says of the data."""
+    return {
+        "data": data_name(options.data),
+        **({"map": parse_map(options.map)} if options.map else {}),
+        "n_clips": len(store),
+        "emotions": sorted(set(store.emotions)),
+        "seed": options.seed,
+        "skipped": store.skipped,
+    }
+
+
+def _command_of(options: RunOptions, clfs: Sequence[str], splits: Sequence[str]) -> str:
+    given = None if options.folds_from else ",".join(splits)
+    return command_of("compare", options, clf=",".join(clfs), split=given)
 
 
 def _epochs_of(progress: Progress) -> Progress:
@@ -194,7 +209,7 @@ def _describe_row(
     }
 
 
-def _write(folder: Path, comparison: dict[str, Any], predictions: list[pd.DataFrame]) -> None:
+def _write(folder: Path, comparison: dict[str, Any], clips: ComparedClips) -> None:
     (folder / "comparison.json").write_text(to_json(comparison), encoding="utf-8")
     summary = [row for row in comparison["rows"] if row.get("test") is None]
     rows = []
@@ -209,6 +224,7 @@ def _write(folder: Path, comparison: dict[str, Any], predictions: list[pd.DataFr
         pd.DataFrame(comparison["matrix"]).to_csv(folder / "matrix.csv", index=False)
     table = pd.DataFrame(rows)
     table.to_csv(folder / "comparison.csv", index=False)
-    write_predictions(pd.concat(predictions, ignore_index=True), folder)
+    write_predictions(clips.predictions, folder)
+    write_comparison(folder / "report.html", comparison, clips)
     title = f"{comparison['data']}: {comparison['n_clips']} clips"
     draw_comparison(summary, folder / "comparison.png", title)
