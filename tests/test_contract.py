@@ -323,7 +323,11 @@ def test_functions_fit_on_a_screen():
             "import numpy; from sklearn_ser import make_pipeline; "
             "make_pipeline('svm').fit(numpy.random.default_rng(0).normal(size=(8, 4000)) / 10, "
             "['a', 'b'] * 4)",
-            "tensorflow matplotlib numba",
+            "tensorflow matplotlib numba scipy.signal",
+        ),
+        (
+            "from sklearn_ser.runs.predict import predict_files",
+            "tensorflow matplotlib scipy.signal sklearn_ser.metrics sklearn_ser.runs.compare",
         ),
     ],
 )

@@ -7,7 +7,7 @@ gain of the recording count for nothing.
 from functools import lru_cache
 
 import numpy as np
-from scipy import fft, signal
+from scipy import fft
 
 from sklearn_ser.features import _activity, _filters, _pitch
 from sklearn_ser.features._spectrum import STFT, Spectra
@@ -91,11 +91,11 @@ def rasta(spectra: Spectra, stft: STFT, n_bands: int) -> np.ndarray:
     A local slope, integrated with a leak: what stays the same through the clip, such as the
     recording channel and the length of a speaker's throat, is filtered out.
     """
+    from scipy.signal import lfilter  # an import that those who need no RASTA do not wait for
+
     pole = np.exp(-stft.hop_length / spectra.sr / _RASTA_SECONDS)
     bands = bark_decibels(spectra, stft, n_bands)
-    parts = [
-        signal.lfilter([1], [1, -pole], deltas(part), axis=0) for part in spectra.split(bands, stft)
-    ]
+    parts = [lfilter([1], [1, -pole], deltas(part), axis=0) for part in spectra.split(bands, stft)]
     return np.concatenate(parts).astype(np.float32)
 
 

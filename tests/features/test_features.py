@@ -5,6 +5,7 @@ import librosa
 import numpy as np
 import pandas as pd
 import pytest
+import scipy.signal
 import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -28,7 +29,7 @@ from sklearn_ser import (
 from sklearn_ser.audio import decoding
 from sklearn_ser.audio.loader import load_audio
 from sklearn_ser.exceptions import AudioError
-from sklearn_ser.features import _spectrum
+from sklearn_ser.features import _filters, _spectrum
 from sklearn_ser.features._spectrum import STFT, Spectra
 from sklearn_ser.features.transformers import ClipTransformer
 from tests.conftest import SR, real_corpus, voice
@@ -336,3 +337,17 @@ def test_parameters_that_do_not_fit_together(transformer, words):
 def test_the_most_coefficients_that_there_are():
     found = MFCC(n_mfcc=20, n_mels=20).transform([voice()])
     assert found.shape == (1, 20)
+
+
+@pytest.mark.parametrize("length", [1, 2, 511, 512, 2048])
+def test_windows_are_scipys_to_the_last_bit(length):
+    for name in ("hann", "hamming", ("kaiser", 4.0)):
+        expected = scipy.signal.get_window(name, length, fftbins=True).astype(np.float32)
+        np.testing.assert_array_equal(
+            _filters.window(name, length, 2048)[_middle(length)], expected
+        )
+
+
+def _middle(length):
+    start = (2048 - length) // 2
+    return slice(start, start + length)
