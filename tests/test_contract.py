@@ -326,7 +326,7 @@ def test_functions_fit_on_a_screen():
             "tensorflow matplotlib numba scipy.signal",
         ),
         (
-            "from sklearn_ser.runs.predict import predict_files",
+            "import sklearn_ser.runs.predict",
             "tensorflow matplotlib scipy.signal sklearn_ser.metrics sklearn_ser.runs.compare",
         ),
     ],

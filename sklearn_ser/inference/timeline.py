@@ -10,7 +10,6 @@ from sklearn.pipeline import Pipeline
 
 from sklearn_ser.inference.segments import Segment, merge
 from sklearn_ser.inference.stream import EmotionStream
-from sklearn_ser.report.displays import panels
 from sklearn_ser.report.style import PALETTE, color_emotions, in_style
 
 __all__ = ["Envelope", "TimelineDisplay", "draw_timeline"]
@@ -196,6 +195,8 @@ class TimelineDisplay:
     def plot(self, ax: Any = None) -> "TimelineDisplay":
         """Draw into axes, or into a new figure."""
         spoken = {s.emotion for s in self.segments if s.speech and s.emotion is not None}
+        from sklearn_ser.report.displays import panels  # scores, which predictions do without
+
         self.ax_, *axes = panels(ax, (9, 3.5), [(0, 0.45, 1, 0.55), (0, 0, 1, 0.4)])
         self.axes_ = tuple(axes)
         self.figure_ = self.ax_.figure
