@@ -2,14 +2,20 @@
 
 import contextlib
 import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from sklearn_ser._files import printable
 from sklearn_ser.cli import _options as shared
-from sklearn_ser.cli._app import JsonOption, command, notice, print_json, terminal
+from sklearn_ser.cli._app import JsonOption, command, name_options, notice, print_json
+from sklearn_ser.cli._ending import print_path
+from sklearn_ser.cli._live_view import LiveView, draw_bars
 from sklearn_ser.cli._model import check_source, introduce
+
+__all__ = ["draw_bars", "listen"]
 
 
 @command(name="listen")
@@ -63,6 +69,15 @@ def listen(
             show_default=False,
         ),
     ] = None,
+    save: Annotated[
+        Path | None,
+        typer.Option(
+            help="A page to write at the end, such as session.html: the timeline, the seconds of "
+            "each emotion and every segment, without the sound.",
+            metavar="FILE",
+            show_default=False,
+        ),
+    ] = None,
     trust: shared.TrustOption = False,
 ) -> None:
     """Predict the emotion of live audio, window by window.
@@ -70,26 +85,24 @@ def listen(
     Without a MODEL it is demo that answers, a small model which comes with the package.
 
     Such as `ffmpeg -i IN -f s16le -ac 1 -ar 16000 - | sklearn-ser listen MODEL --source - --rate
-    16000`. Ctrl+C ends it and says how far the predictions were behind the sound.
+    16000`. A terminal shows bars, the level of the sound and the last minute. Ctrl+C ends it and
+    says how long each emotion was heard, and how far the predictions were behind the sound.
     """
     from threadpoolctl import threadpool_limits
 
-    from sklearn_ser.audio.waveforms import PCM_TYPES
     from sklearn_ser.exceptions import OptionError
     from sklearn_ser.inference import EmotionStream, live, load_predictor
+    from sklearn_ser.inference.session import Session
     from sklearn_ser.persistence import DEMO, names_model
+    from sklearn_ser.report.session_page import check_page, write_session
 
     if not names_model(model):
         check_source(model)
         if source != "mic":
             raise OptionError(f"{model} is no model, and `source={source}` is given: choose one.")
         model, source = DEMO, model
-    if source == "-" and rate is None:
-        raise OptionError("--source - needs --rate HZ: raw samples do not tell it.")
-    if encoding not in PCM_TYPES:
-        raise OptionError(f"--encoding {encoding}: there are {' and '.join(PCM_TYPES)}.")
-    if jsonl and json:
-        raise OptionError("--jsonl and --json both fill standard output: choose one.")
+    _check_options(source, rate, encoding, jsonl=jsonl, json=json)
+    check_page(save)
     if source == "mic":
         live.import_sounddevice()  # what is missing is said before the model is loaded
     introduce(model)
@@ -106,33 +119,68 @@ def listen(
     stream = EmotionStream(
         predictor, window, hop, rate=own_rate, smooth=smooth, vad=vad, adapt=adapt
     )
-    blocks: Any
-    if source == "mic":
-        chosen = int(device) if device is not None and device.isdigit() else device
-        blocks = live.microphone_blocks(chosen, stream.rate)
-    elif source == "-":
-        blocks = live.pipe_blocks(stream.rate, encoding)
-    else:
-        blocks = live.file_blocks(source, stream.sr, predictor.settings.res_type)
-    report = live.LiveReport()
-    with threadpool_limits(1), _view(predictor.emotions, jsonl=jsonl, quiet=json) as show:
-        predictor.warm_up(window)
-        with contextlib.suppress(KeyboardInterrupt):  # this is how a person ends it
-            live.follow(stream, blocks, show, report)
+    blocks = _blocks(source, stream, device, encoding)
+    report, session = live.LiveReport(), Session(stream.rate)
+    view = _view(predictor.emotions, session, jsonl=jsonl, quiet=json)
+    try:
+        with threadpool_limits(1), view as show:
+            predictor.warm_up(window)
+
+            def take(event: Any) -> None:
+                session.take(event)
+                show(event)
+
+            with contextlib.suppress(KeyboardInterrupt):  # this is how a person ends it
+                live.follow(stream, blocks, take, report, session.hear)
+    finally:
+        if save is not None and report.seconds:
+            write_session(save, _page(session, report, predictor.card, source))
+            if json or jsonl:
+                notice(f"Session: {save}")
+            else:
+                print_path("Session", save)
     if json:
-        print_json(report.figures())
+        print_json({**report.figures(), "seconds_by_emotion": session.seconds()})
+    elif jsonl or not sys.stdout.isatty():
+        notice(_summary(session))
     for sentence in report.sentences():
         notice(sentence)
 
 
-def _view(emotions: list[str], *, jsonl: bool, quiet: bool):
-    """Return what shows events: bars in a terminal, lines elsewhere."""
+def _check_options(
+    source: str, rate: int | None, encoding: str, *, jsonl: bool, json: bool
+) -> None:
+    from sklearn_ser.audio.waveforms import PCM_TYPES
+    from sklearn_ser.exceptions import OptionError
+
+    if source == "-" and rate is None:
+        raise OptionError("--source - needs --rate HZ: raw samples do not tell it.")
+    if encoding not in PCM_TYPES:
+        raise OptionError(f"--encoding {encoding}: there are {' and '.join(PCM_TYPES)}.")
+    if jsonl and json:
+        raise OptionError("--jsonl and --json both fill standard output: choose one.")
+
+
+def _blocks(source: str, stream: Any, device: str | None, encoding: str) -> Iterator[Any]:
+    """Return the blocks of samples of a source as they come."""
+    from sklearn_ser.inference import live
+
+    if source == "mic":
+        chosen = int(device) if device is not None and device.isdigit() else device
+        return live.microphone_blocks(chosen, stream.rate)
+    if source == "-":
+        return live.pipe_blocks(stream.rate, encoding)
+    return live.file_blocks(source, stream.sr, stream.predictor.settings.res_type)
+
+
+def _view(emotions: list[str], session: Any, *, jsonl: bool, quiet: bool):
+    """Return what shows a session: colours that move in a terminal, lines elsewhere."""
     if jsonl:
         return _Lines(_json_line)
     if quiet:
         return _Lines(lambda event: "")
     if sys.stdout.isatty():
-        return _Bars(emotions)
+        return LiveView(emotions, session)
     return _Lines(_plain_line)
 
 
@@ -168,49 +216,27 @@ class _Lines:
         return None
 
 
-class _Bars:
-    """A bar for each emotion, that moves."""
-
-    def __init__(self, emotions: list[str]):
-        self.emotions = emotions
-
-    def __enter__(self):
-        from rich.live import Live
-        from rich.text import Text
-
-        self.live = Live(
-            Text("Listening. Ctrl+C ends it."), console=terminal(), refresh_per_second=10
-        )
-        self.live.__enter__()
-        return self.show
-
-    def __exit__(self, *reason):
-        return self.live.__exit__(*reason)
-
-    def show(self, event) -> None:
-        """Show an event."""
-        self.live.update(draw_bars(self.emotions, event))
+def _summary(session: Any) -> str:
+    """Return how long each emotion was heard, as a sentence."""
+    heard = [f"{name} {seconds:.1f} s" for name, seconds in session.seconds().items()]
+    return printable(f"Heard: {', '.join(heard) or 'nothing'}.")
 
 
-def draw_bars(emotions: list[str], event):
-    """Return the smoothed probabilities of an event as bars, with their emotion above."""
-    from rich.progress_bar import ProgressBar
-    from rich.table import Table
+def _page(session: Any, report: Any, card: Mapping[str, Any], source: str) -> dict[str, Any]:
+    """Return what the page of a session shows."""
+    from sklearn_ser.inference.session import name_of
 
-    from sklearn_ser.inference.predictor import percent
-
-    shown = event.speech and event.error is None
-    title = event.smoothed if shown else event.error or "no speech"
-    grid = Table(title=f"{event.end:.1f} s   {title}", show_header=False, box=None)
-    grid.title_justify = "left"
-    grid.add_column(min_width=max(map(len, emotions)))
-    grid.add_column(width=40)
-    grid.add_column(justify="right")
-    for emotion in emotions:
-        value = event.smoothed_probabilities[emotion] if shown else 0.0
-        style = "bold" if emotion == event.smoothed else ""
-        bar = ProgressBar(total=1, completed=value, complete_style="cyan", finished_style="cyan")
-        grid.add_row(emotion, bar, percent(value) if shown else "-", style=style)
-    if event.warning:
-        grid.caption = event.warning
-    return grid
+    segments = [
+        {**segment.as_json(), "name": name}
+        for segment, name in zip(session.segments, map(name_of, session.segments), strict=True)
+    ]
+    return {
+        "source": {"mic": "the microphone", "-": "standard input"}.get(source, Path(source).name),
+        "seconds": report.seconds,
+        "sentences": [name_options(sentence) for sentence in report.sentences()],
+        "classifier": card["classifier"].split("(")[0],
+        "about": card.get("about"),
+        "emotions": session.seconds(),
+        "segments": segments,
+        "curves": session.envelope.curves(),
+    }

@@ -71,7 +71,8 @@ class LiveReport:
 
     def sentences(self) -> list[str]:
         """Return it as sentences for a person."""
-        sentences = [f"{self.n_windows} windows in {self.seconds:.1f} s of audio."]
+        windows = "window" if self.n_windows == 1 else "windows"
+        sentences = [f"{self.n_windows} {windows} in {self.seconds:.1f} s of audio."]
         if self.latencies:
             latency = self.figures()["latency_ms"]
             sentences.append(
@@ -98,6 +99,7 @@ def follow(
     blocks: Iterator[Block],
     on_event: Callable[[EmotionEvent], None],
     report: LiveReport,
+    on_samples: Callable[[np.ndarray], None] | None = None,
 ) -> None:
     """Push blocks into a stream as they come, and hand each event on.
 
@@ -108,6 +110,8 @@ def follow(
     on_event : callable
     report : LiveReport
         Kept up to date.
+    on_samples : callable, default=None
+        Is given each block before it is worked on.
     """
 
     def take(events: list[EmotionEvent]) -> None:
@@ -117,6 +121,8 @@ def follow(
             on_event(event)
 
     for arrived, samples in blocks:
+        if on_samples is not None:
+            on_samples(samples)
         started = time.perf_counter()
         events = stream.push(samples)
         report.busy += time.perf_counter() - started
