@@ -1,5 +1,7 @@
 """Clips under each condition: the same whatever their order and number."""
 
+import pickle
+
 import numpy as np
 import pytest
 import soundfile
@@ -57,6 +59,15 @@ def test_neither_order_nor_slices_change_a_clip(wav, noise):
     for j in (1, 2, 3):
         assert np.abs(clips[j] - other[j]).max() > 0.01
     np.testing.assert_array_equal(clips[0], loader.transform(files)[0])
+
+
+def test_a_worker_elsewhere_degrades_alike(wav, noise):
+    clips = AudioLoader(sr=SR).transform(paths(wav, 3))
+    conditions = list_conditions(noise)
+    degraded = DegradedClips(clips, conditions, 0, np.array(list("abc"), dtype=object), noise)
+    sent = pickle.loads(pickle.dumps(degraded[: len(conditions)]))
+    for j in range(len(conditions)):
+        np.testing.assert_array_equal(sent[j], degraded[j])
 
 
 def test_strengths_of_a_clip_share_their_noise(wav, noise):

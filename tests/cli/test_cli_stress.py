@@ -48,6 +48,9 @@ def test_each_fold_is_degraded_for_its_own_pipeline(spoken, tmp_path):
     metrics = json.loads(run(*FIT, *how, "--out", tmp_path / "r")[0])
     assert metrics["stress"]["n_clips"] == metrics["n_test"] == 24
     assert metrics["stress"]["conditions"][0]["uar"] == metrics["uar"]
+    assert {row["n"] for row in metrics["stress"]["conditions"]} == {24}
+    names = [row["name"] for row in metrics["stress"]["conditions"]]
+    assert len(set(names)) == len(names)
 
 
 def test_without_stress_scores_stay_and_with_it_too(little_corpus, tmp_path):
