@@ -134,7 +134,11 @@ def test_commands_and_options_exist(page):
         while words and words[0] in getattr(command, "commands", {}):
             command = command.commands[words.pop(0)]
         assert command is not group or words[0].isupper(), line
-        known = {option for parameter in command.params for option in parameter.opts} | {"--help"}
+        known = {
+            option
+            for parameter in command.params
+            for option in (*parameter.opts, *parameter.secondary_opts)
+        } | {"--help"}
         assert {word for word in words if re.match("--?[a-z]", word)} <= known, line
 
 
@@ -144,7 +148,11 @@ def test_options_named_in_the_text_exist(page):
     while pending:
         command = pending.pop()
         pending += getattr(command, "commands", {}).values()
-        known |= {option for parameter in command.params for option in parameter.opts}
+        known |= {
+            option
+            for parameter in command.params
+            for option in (*parameter.opts, *parameter.secondary_opts)
+        }
     named = re.findall(r"`(--[a-z][a-z-]*)[^`]*`", page)
     assert set(named) <= known
 

@@ -1,12 +1,14 @@
 """`sklearn-ser evaluate`: a saved pipeline against a corpus."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from sklearn_ser.cli import _options as shared
 from sklearn_ser.cli._app import JsonOption, command, notice, print_json, say
-from sklearn_ser.cli._ending import print_verdict
+from sklearn_ser.cli._ending import print_path, print_verdict
+from sklearn_ser.exceptions import OptionError
 
 
 @command(name="evaluate")
@@ -34,6 +36,16 @@ def evaluate(
             show_default=False,
         ),
     ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            help="A new folder for the scores, the predictions and a report. Without it nothing is "
+            "written.",
+            show_default=False,
+        ),
+    ] = None,
+    report_audio: shared.ReportAudioOption = None,
+    open_page: shared.OpenOption = False,
     json: JsonOption = False,
 ) -> None:
     """Score a saved pipeline on a corpus.
@@ -45,9 +57,11 @@ def evaluate(
     """
     from sklearn_ser.cli._show import print_groups, print_scores, print_stress, progress_bars
     from sklearn_ser.metrics import chance_level
-    from sklearn_ser.report.verdict import describe_guessing
+    from sklearn_ser.report.verdict import describe_guessing, describe_relation
     from sklearn_ser.runs import RunOptions, evaluate_run
 
+    if open_page and out is None:
+        raise OptionError("--open shows a report, which --out DIR writes: add it.")
     options = RunOptions(
         data,
         emotions=emotions,
@@ -57,6 +71,8 @@ def evaluate(
         cache=shared.choose_cache(cache, no_cache),
         stress=stress,
         noise=noise,
+        out=out,
+        report_audio=report_audio,
     )
     with progress_bars() as progress:
         metrics, notes = evaluate_run(
@@ -71,14 +87,12 @@ def evaluate(
     print_groups(metrics)
     if metrics["stress"]:
         print_stress(metrics["stress"], metrics)
-    kind = {
-        "none": "no clip seen in training",
-        "cross-corpus": "a cross-corpus score",
-        "seen in training": f"{metrics['n_seen']} of them seen in training",
-    }[metrics["split"]]
     say(f"{metrics['seconds']:.1f} s.")
     scores = (
         f"{metrics['accuracy']:.1%} of {metrics['n_test']} clips of {data} are recognised, UAR "
-        f"{metrics['uar']:.3f} where guessing gets {chance_level(metrics):.3f}, {kind}."
+        f"{metrics['uar']:.3f} where guessing gets {chance_level(metrics):.3f}, "
+        f"{describe_relation(metrics)}."
     )
     print_verdict(" ".join(filter(None, [describe_guessing(metrics), scores])))
+    if out is not None:
+        print_path("Report", out / "report.html", open_page=open_page)

@@ -43,7 +43,13 @@ from sklearn_ser.report.first_screen import first_screen
 from sklearn_ser.report.pages import render_page
 from sklearn_ser.report.search_page import search_section
 from sklearn_ser.report.stress_charts import draw_stress
-from sklearn_ser.report.verdict import describe_calibration, describe_stress, name_split, verdict
+from sklearn_ser.report.verdict import (
+    describe_calibration,
+    describe_relation,
+    describe_stress,
+    name_split,
+    verdict,
+)
 
 __all__ = ["Evidence", "write_report"]
 
@@ -134,11 +140,10 @@ def _scores(
         "title": title,
         "verdict": verdict(metrics),
         "first": first_screen(metrics),
-        "about": _about(card),
+        "about": _about(card, "n_seen" in metrics),
         "notes": notes,
         "metrics": metrics,
-        "split_name": name_split(metrics["split"]),
-        "split_meaning": SPLITS.get(metrics["split"], "as they are published"),
+        **_about_split(metrics),
         "sets": [
             (name, n_clips, scores)
             for name, n_clips, scores in [
@@ -163,11 +168,20 @@ def _scores(
     }
 
 
-def _about(card: Mapping[str, Any]) -> str:
+def _about_split(metrics: Metrics | Mapping[str, Any]) -> dict[str, str]:
+    """Return what the clips of the test set are called, and what that means."""
+    if "n_seen" in metrics:
+        return {"split_name": "an evaluation", "split_meaning": describe_relation(metrics)}
+    meaning = SPLITS.get(metrics["split"], "as they are published")
+    return {"split_name": name_split(metrics["split"]), "split_meaning": meaning}
+
+
+def _about(card: Mapping[str, Any], evaluation: bool) -> str:
     """Return the line under the title: emotions, clips, features, version, day."""
     facts = [f"{len(card['classes'])} emotions"]
     if "data" in card:
-        facts.append(f"{card['data']['n_clips']} clips")
+        trained = f"trained on {card['data']['name']}, " if evaluation else ""
+        facts.append(f"{trained}{card['data']['n_clips']} clips")
     facts.append(f"features: {name_features(card['features'])}")
     version = card["versions"].get("sklearn-ser", "")
     return f"{', '.join(facts)}; sklearn-ser {version}; {card['created'][:10]}"

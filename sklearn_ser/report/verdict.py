@@ -19,6 +19,7 @@ __all__ = [
     "describe_corpora",
     "describe_guessing",
     "describe_map",
+    "describe_relation",
     "describe_run",
     "describe_stress",
     "headline",
@@ -55,7 +56,9 @@ def verdict(metrics: Metrics | Mapping[str, Any]) -> str:
     between = f" (95% interval {interval[0]:.1%} to {interval[1]:.1%})" if interval else ""
     how = ", transductive" if metrics.get("transductive") else ""
     where = name_split(metrics["split"])
-    if meaning := SPLITS.get(metrics["split"]):
+    if "n_seen" in metrics:
+        split = describe_relation(metrics) + how
+    elif meaning := SPLITS.get(metrics["split"]):
         split = f"on a {where}{how}: {meaning}"
     else:
         split = f"on the {where}{how}"
@@ -64,6 +67,22 @@ def verdict(metrics: Metrics | Mapping[str, Any]) -> str:
         f"{metrics['uar']:.3f} where guessing gets {chance_level(metrics):.3f}, {split}."
     )
     return " ".join(sentence for sentence in (describe_guessing(metrics), scores) if sentence)
+
+
+def describe_relation(metrics: Metrics | Mapping[str, Any]) -> str:
+    """Say what the clips of an evaluation are to the model.
+
+    Examples
+    --------
+    >>> from sklearn_ser.report.verdict import describe_relation
+    >>> describe_relation({"split": "seen in training", "n_seen": 7})
+    '7 of them seen in training'
+    """
+    return {
+        "none": "no clip seen in training",
+        "cross-corpus": "a cross-corpus score",
+        "seen in training": f"{metrics['n_seen']} of them seen in training",
+    }[metrics["split"]]
 
 
 def describe_guessing(metrics: Metrics | Mapping[str, Any]) -> str | None:

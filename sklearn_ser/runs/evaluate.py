@@ -1,8 +1,11 @@
 """The command `evaluate`: the scores of a saved pipeline on a corpus."""
 
 import os
+import shlex
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,7 +13,7 @@ import pandas as pd
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
-from sklearn_ser._files import read_regular
+from sklearn_ser._files import as_text, read_regular, to_json
 from sklearn_ser.audio.conditions import list_conditions
 from sklearn_ser.audio.noise import Noise
 from sklearn_ser.corpora import load_data, map_emotions, parse_map, take_emotions
@@ -25,17 +28,19 @@ from sklearn_ser.metrics import (
     score_robustness,
 )
 from sklearn_ser.metrics.schema import Stress
-from sklearn_ser.model_selection import TRANSDUCTIVE, Subset
+from sklearn_ser.model_selection import TRANSDUCTIVE, Fold, Subset
 from sklearn_ser.persistence import find_model, load_pipeline, read_card
 from sklearn_ser.pipelines import find_name
+from sklearn_ser.report.run_page import Evidence, write_report
 from sklearn_ser.report.verdict import describe_map
 from sklearn_ser.runs.background import stress_noise
-from sklearn_ser.runs.options import Progress, RunOptions, silent
+from sklearn_ser.runs.options import Progress, RunOptions, command_of, data_name, silent
+from sklearn_ser.runs.run_folder import new_folder, writing
 from sklearn_ser.runs.store import FeatureStore
 from sklearn_ser.runs.stress import SINGLE_CLIPS, count_noise
 from sklearn_ser.runs.trainers import adapts, scale
 from sklearn_ser.runs.training import check_groups
-from sklearn_ser.runs.write import SEEN_CLIPS
+from sklearn_ser.runs.write import SEEN_CLIPS, write_predictions
 
 __all__ = ["evaluate_run"]
 
@@ -57,7 +62,8 @@ def evaluate_run(
     model : str or Path
         A run's folder, a model file or `"demo"`.
     options : RunOptions
-        Its data, emotions, map, n_jobs, on_error, cache, stress and noise count.
+        Its data, emotions, map, n_jobs, on_error, cache, stress and noise count; and out, a
+        new folder for scores, predictions and a report, which `None` leaves unwritten.
     adapt : {"none", "speaker", "corpus", "recording"}, default=None
         What clips are z-scored by; `None` means what they were in training.
     trust : bool, default=False
@@ -71,6 +77,36 @@ def evaluate_run(
     notes : list of str
         What the reader of the scores must know.
     """
+    if options.out is None:
+        return _evaluate(model, options, adapt, trust, on_progress or silent)[:2]
+    with new_folder(options.out, "evaluation") as (folder, out):
+        metrics, notes, tested = _evaluate(model, options, adapt, trust, on_progress or silent)
+        with writing(out):
+            command = command_of("evaluate", options, clf=None, adapt=adapt)
+            command = command.replace("evaluate", f"evaluate {shlex.quote(Path(model).name)}", 1)
+            _write(folder, metrics, notes, tested, command)
+    return metrics, notes
+
+
+@dataclass(frozen=True)
+class _Tested:
+    """What was scored, for the folder of an evaluation."""
+
+    pipeline: Pipeline
+    store: FeatureStore
+    predicted: np.ndarray
+    probabilities: np.ndarray
+    card: Mapping[str, Any]
+    options: RunOptions
+
+
+def _evaluate(
+    model: str | os.PathLike,
+    options: RunOptions,
+    adapt: str | None,
+    trust: bool,
+    progress: Progress,
+) -> tuple[Metrics, list[str], _Tested]:
     started = time.perf_counter()
     pipeline = load_pipeline(model, trust=trust)
     pipeline.named_steps["features"].set_params(n_jobs=options.n_jobs, cache_dir=options.cache)
@@ -84,7 +120,6 @@ def evaluate_run(
         raise OptionError(f"`noise={options.noise}` is for `stress` here: add `stress`.")
     noise = stress_noise(options, checksums := _seen_clips(model))
     table, left_out, notes = _known_clips(table, pipeline.classes_, options.data)
-    progress = on_progress or silent
     store = FeatureStore(table, [pipeline], options, progress)
     seen = np.isin(store.checksums, checksums)
     relation, more = _relate(store.table, card, seen)
@@ -119,7 +154,29 @@ def evaluate_run(
     if options.stress:
         stress = _stress(pipeline, clips, seen, noise, progress)
         metrics["stress"] = {**stress, "noise": count_noise(options, noise, store.checksums)}
-    return metrics, notes
+    return metrics, notes, _Tested(pipeline, store, predicted, probabilities, card, options)
+
+
+def _write(folder: Path, metrics: Metrics, notes: list[str], tested: _Tested, command: str) -> None:
+    """Write the scores, the predictions and the page of an evaluation."""
+    store, options = tested.store, tested.options
+    (folder / "evaluation.json").write_text(to_json(metrics), encoding="utf-8")
+    paths = store.table["path"].reset_index(drop=True)
+    table = pd.DataFrame({"path": paths, "truth": store.emotions, "prediction": tested.predicted})
+    for i, emotion in enumerate(tested.pipeline.classes_):
+        table[f"p_{emotion}"] = tested.probabilities[:, i]
+    write_predictions(table, folder)
+    none = np.arange(0)
+    fold = Fold(none, none, np.arange(len(store)), metrics["split"], None)
+    evidence = Evidence(
+        store.table, store.inspections["seconds"].to_numpy(), fold, table, tested.pipeline,
+        command, options.report_audio,
+    )  # fmt: skip
+    title = f"{Path(metrics['run']).name} on {data_name(options.data)}"
+    charts = write_report(folder / "report.html", title, metrics, tested.card, notes, evidence)
+    (folder / "figures").mkdir()
+    for chart in charts:
+        (folder / "figures" / f"{chart.name}.svg").write_text(as_text(chart.svg), encoding="utf-8")
 
 
 def _read_mapped(
