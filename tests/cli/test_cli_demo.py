@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from sklearn_ser.persistence import load_pipeline, read_card
+from sklearn_ser.server.served_model import ServedModel
 from tests.conftest import melody, run
 
 ABOUT = read_card("demo")["about"]
@@ -141,3 +142,10 @@ def test_what_was_adapted_cannot_be_resumed(clip, tmp_path):
     assert "--adapt corpus" in err
     run("predict", clip, "-o", table, "--resume", "--adapt", "none")
     assert table.is_file()
+
+
+def test_the_server_says_what_it_is_on_its_card():
+    served = ServedModel("demo", trust=False, abstain_below=0.0)
+    assert served.card["about"] == ABOUT
+    assert served.state == "as loaded"
+    assert served.predictor.voice
