@@ -70,6 +70,16 @@ def test_windows_and_segments_of_each_channel(model, call, alone, tmp_path, how)
     assert "call.wav, channel 1" in text
 
 
+def test_each_channel_adapts_by_itself(model, call, alone):
+    how = ("--window", 0.5, "--adapt", "recording")
+    rows = predict(model, call, *how, "--channels", "split")
+    expected = [row for path in alone for row in predict(model, path, *how)]
+    assert without(rows, "path", "channel") == without(expected, "path")
+    assert without(rows, "path", "channel") != without(
+        predict(model, call, "--window", 0.5, "--channels", "split"), "path", "channel"
+    )
+
+
 def test_tables_of_every_kind_agree(model, call, wav, tmp_path):
     bad = tmp_path / "bad.wav"
     bad.write_text("no audio")

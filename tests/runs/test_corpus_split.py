@@ -4,6 +4,7 @@ import json
 import shutil
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import recall_score
@@ -155,6 +156,18 @@ def test_no_emotion_in_common_is_refused(little_corpus, tmp_path):
         _, err = run(*how, code=2)
         assert "no emotion in training and test set both" in err
         assert not (tmp_path / "r").exists()
+
+
+def test_a_speaker_with_one_clip_is_tested_too(spoken, tmp_path):
+    table = pd.read_csv(spoken).query("speaker != 's3' or text == 't3' and emotion == 'sad'")
+    table.to_csv(tmp_path / "lone.csv", index=False)
+    how = ("--data", tmp_path / "lone.csv", "--clf", "logreg", "--features", "mfcc", "--json")
+    split = ("--split", "speaker", "--folds", "all")
+    for more in ((), ("--adapt", "speaker")):
+        out, _ = run("fit", *how, *split, *more, "--out", tmp_path / f"run{len(more)}")
+        folds = json.loads(out)["folds"]
+        assert [fold["n_test"] for fold in folds] == [6, 6, 6, 1]
+        assert folds[-1]["test_speakers"] == ["s3"]
 
 
 def test_one_corpus_is_refused_before_any_work(little_corpus, tmp_path):
