@@ -9,11 +9,22 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from typing import Annotated, Any
 
-from fastapi import APIRouter, FastAPI, File, Form, HTTPException, Request, Response, UploadFile
+from fastapi import (
+    APIRouter,
+    Depends,
+    FastAPI,
+    File,
+    Form,
+    HTTPException,
+    Request,
+    Response,
+    UploadFile,
+)
 from fastapi.exceptions import RequestValidationError
 from fastapi.middleware.cors import CORSMiddleware
 from fastapi.responses import JSONResponse, PlainTextResponse
 from fastapi.routing import APIRoute
+from fastapi.security import HTTPBearer
 from fastapi.websockets import WebSocket
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from starlette.datastructures import FormData
@@ -22,14 +33,15 @@ from threadpoolctl import threadpool_limits
 import sklearn_ser
 from sklearn_ser.audio.decoding import SERVED_FORMATS
 from sklearn_ser.exceptions import ModelError, SerError
+from sklearn_ser.server.api_guide import GUIDE, TOKEN_GUIDE
 from sklearn_ser.server.guard import Guard
 from sklearn_ser.server.limits import Limits
 from sklearn_ser.server.page_files import add_page
 from sklearn_ser.server.pool import BusyError, TooSlowError, WorkerPool
 from sklearn_ser.server.schemas import (
-    CARD_EXAMPLE,
     Channels,
     Health,
+    ModelCard,
     Prediction,
     Recording,
     Refusal,
@@ -117,6 +129,7 @@ def make_app(
         title="sklearn-ser",
         version=sklearn_ser.__version__,
         summary="Speech emotion recognition: audio in, emotions out.",
+        description=GUIDE,
         lifespan=service.lifespan,
         docs_url=None,
         redoc_url=None,
@@ -190,21 +203,33 @@ class Service:
     def router(self) -> APIRouter:
         """Return the endpoints of the API."""
         router = APIRouter()
+        # The guard looks at tokens; this gives the documentation its button.
+        token: Any = [Depends(HTTPBearer(auto_error=False, description=TOKEN_GUIDE))]
         uploads = APIRouter(route_class=UploadRoute)
         uploads.add_api_route(
             "/predict",
             self.predict,
             methods=["POST"],
+            tags=["Predictions"],
             response_model=Prediction | Recording | Channels,
             responses=_REFUSALS,
+            dependencies=token,
         )
         router.include_router(uploads)
         router.add_api_websocket_route("/stream", self.stream)
-        card = {"content": {"application/json": {"example": CARD_EXAMPLE}}}
-        router.add_api_route("/card", self.card, responses={200: card})
+        card: dict[int | str, dict[str, Any]] = {200: {"model": ModelCard}}
+        router.add_api_route("/card", self.card, responses=card, dependencies=token, tags=["Model"])
         unhealthy: dict[int | str, dict[str, Any]] = {503: {"model": Health}}
-        router.add_api_route("/health", self.health, response_model=Health, responses=unhealthy)
-        router.add_api_route("/metrics", self.prometheus, response_class=PlainTextResponse)
+        router.add_api_route(
+            "/health", self.health, response_model=Health, responses=unhealthy, tags=["Server"]
+        )
+        router.add_api_route(
+            "/metrics",
+            self.prometheus,
+            response_class=PlainTextResponse,
+            dependencies=token,
+            tags=["Server"],
+        )
         return router
 
     async def predict(

@@ -4,7 +4,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-__all__ = ["Channels", "Health", "Prediction", "Recording", "Refusal"]
+__all__ = ["Channels", "Health", "ModelCard", "Prediction", "Recording", "Refusal"]
 
 PROBABILITIES = {"angry": 0.03, "happy": 0.07, "neutral": 0.88, "sad": 0.02}
 
@@ -110,12 +110,32 @@ class Refusal(_Schema):
     detail: str = Field(examples=["the file is not audio that can be decoded: convert it to wav."])
 
 
-CARD_EXAMPLE: dict[str, Any] = {
-    "classes": list(PROBABILITIES),
-    "classifier": "SVMClassifier(C=10)",
-    "features": ["MFCC()"],
-    "sampling_rate": 22050,
-    "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
-    "split": {"kind": "speaker"},
-    "scores": {"accuracy": 0.71, "uar": 0.69},
-}
+class ModelCard(BaseModel):
+    """What the model is; a card may say more than this."""
+
+    model_config = ConfigDict(extra="allow")
+
+    classes: list[str] = Field(description="The emotions it knows.", examples=[list(PROBABILITIES)])
+    classifier: str = Field(description="With its parameters.", examples=["SVMClassifier(C=10)"])
+    features: list[str] = Field(
+        description="What is computed of a clip.", examples=[["MFCC()", "Chroma()"]]
+    )
+    sampling_rate: int = Field(description="To which audio is resampled, in Hz.", examples=[22050])
+    sha256: str = Field(
+        description="Checksum of the model file.",
+        examples=["9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"],
+    )
+    about: str | None = Field(
+        None, description="What to know before using it.", examples=["Fitted on ten actors."]
+    )
+    data: dict[str, Any] | None = Field(
+        None, description="The clips it was fitted on.",
+        examples=[{"name": "emodb", "n_clips": 505}],
+    )  # fmt: skip
+    split: dict[str, Any] | None = Field(
+        None, description="How the test set was chosen.",
+        examples=[{"kind": "speaker", "n_test": 102}],
+    )  # fmt: skip
+    scores: dict[str, Any] | None = Field(
+        None, description="Of the test set.", examples=[{"accuracy": 0.71, "uar": 0.69}]
+    )

@@ -432,6 +432,24 @@ def test_a_token_is_asked_for(closed, browser, talk):
         wait_for_text(page, "#status", "talk.wav: 8.0 s")
 
 
+def test_the_documentation_takes_a_token(closed, browser):
+    with contextlib.closing(browser.new_context()) as context:
+        page = context.new_page()
+        said = []
+        page.on("console", lambda message: said.append(message.text))
+        page.goto(f"{closed[0]}/docs")
+        page.get_by_role("heading", name="WebSocket /stream").wait_for()
+        page.get_by_role("button", name="Authorize").first.click()
+        page.locator(".modal-ux input").fill("s3cret")
+        page.locator(".modal-ux button[type=submit]").click()
+        page.locator(".modal-ux .btn-done").click()
+        page.locator("#operations-Model-card_card_get button").first.click()
+        page.get_by_role("button", name="Try it out").click()
+        page.get_by_role("button", name="Execute").click()
+        page.locator(".live-responses-table").filter(has_text="SVMClassifier").wait_for()
+        assert said == []
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_on_a_phone(server, visit, talk, scheme):
     page = visit(server[0], viewport={"width": 360, "height": 740}, color_scheme=scheme)

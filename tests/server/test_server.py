@@ -34,7 +34,7 @@ from sklearn_ser.server import Limits  # noqa: E402
 from sklearn_ser.server.guard import Gate, allowed_origin, host_name, same_token  # noqa: E402
 from sklearn_ser.server.page_files import PAGE  # noqa: E402
 from sklearn_ser.server.server_log import LogLine, OnceAMinute  # noqa: E402
-from sklearn_ser.server.websocket import check_windows  # noqa: E402
+from sklearn_ser.server.websocket import FIELDS, check_windows  # noqa: E402
 
 pytestmark = pytest.mark.usefixtures("mine")
 
@@ -130,7 +130,7 @@ def test_integers_over_the_socket(url, model):
 
 
 def test_responses_are_as_documented(url):
-    from sklearn_ser.server.schemas import Health, Prediction, Recording, Refusal
+    from sklearn_ser.server.schemas import Health, ModelCard, Prediction, Recording, Refusal
 
     data = encode(voice(3, 100))
     Prediction(**post(url, data).json())
@@ -140,12 +140,40 @@ def test_responses_are_as_documented(url):
     Health(**httpx.get(f"{url}/health").json())
     described = httpx.get(f"{url}/openapi.json").json()
     answered = described["paths"]["/card"]["get"]["responses"]["200"]["content"]
-    assert "classes" in answered["application/json"]["example"]
+    assert answered["application/json"]["schema"]["$ref"].endswith("/ModelCard")
+    ModelCard(**httpx.get(f"{url}/card").json())
+    # The button Authorize, for what asks for a token; and a guide to what OpenAPI cannot describe.
+    (scheme,) = described["components"]["securitySchemes"].values()
+    assert (scheme["type"], scheme["scheme"]) == ("http", "bearer")
+    asks = {
+        path
+        for path, methods in described["paths"].items()
+        if any("security" in method for method in methods.values())
+    }
+    assert asks == {"/predict", "/card", "/metrics"}
+    assert "## WebSocket `/stream`" in described["info"]["description"]
     schemas = described["components"]["schemas"]
     assert set(schemas["Prediction"]["properties"]) >= {"emotion", "confidence", "probabilities"}
-    for name in ("Prediction", "Window", "Segment", "Health"):
+    for name in ("Prediction", "Window", "Segment", "Health", "ModelCard"):
         for field in schemas[name]["properties"].values():
             assert "examples" in field or "items" in field
+
+
+def test_the_guide_names_all_of_a_stream(url):
+    """Each field of the first message and of an event is in the documentation of /stream."""
+    guide = httpx.get(f"{url}/openapi.json").json()["info"]["description"]
+    for field in FIELDS:
+        assert f"`{field}`" in guide
+    with connect(f"{url.replace('http', 'ws')}/stream") as socket:
+        socket.send(json.dumps({"rate": SR}))
+        ready = json.loads(socket.recv())
+        socket.send(voice(2.1, 100).astype("<f4").tobytes())
+        socket.send("end")
+        messages = [ready, *map(json.loads, socket)]
+    assert {message["type"] for message in messages} == {"ready", "event", "end"}
+    for message in messages:
+        for field in message:
+            assert f'"{field}"' in guide
 
 
 def test_other_endpoints(url):
