@@ -198,7 +198,8 @@ def serving(model, *how):
 
 @pytest.fixture(scope="session")
 def server(model):
-    with serving(model, "--max-megabytes", 2, "--max-seconds", 60, "--workers", 2) as started:
+    how = ("--max-megabytes", 2, "--max-seconds", 60, "--workers", 2, "--examples", 3)
+    with serving(model, *how) as started:
         yield started
 
 

@@ -71,6 +71,15 @@ def serve(
     worker_megabytes: Annotated[
         int, typer.Option(help="Memory a worker may take beyond its model, in MB.", min=100)
     ] = 1000,
+    examples: Annotated[
+        int,
+        typer.Option(
+            help="How many clips the page offers to try: of the test set of the model's run, or of "
+            "its corpus. Mind the corpus's licence where others can reach the page.",
+            min=0,
+            max=50,
+        ),
+    ] = 0,
     abstain_below: AbstainOption = 0.0,
     trust: TrustOption = False,
 ) -> None:
@@ -114,6 +123,7 @@ def serve(
             origins=allow_origin or (),
             abstain_below=abstain_below,
             limits=limits,
+            examples=examples,
         )
         if host not in LOOPBACK and token is None:
             notice(f"Note: whoever reaches {host} can use this server; --token keeps others out.")

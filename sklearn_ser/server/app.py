@@ -4,7 +4,7 @@ import asyncio
 import logging
 import os
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from typing import Annotated, Any
@@ -34,12 +34,14 @@ import sklearn_ser
 from sklearn_ser.audio.decoding import SERVED_FORMATS
 from sklearn_ser.exceptions import ModelError, SerError
 from sklearn_ser.server.api_guide import GUIDE, TOKEN_GUIDE
+from sklearn_ser.server.examples import ExampleFile, find_examples
 from sklearn_ser.server.guard import Guard
 from sklearn_ser.server.limits import Limits
 from sklearn_ser.server.page_files import add_page
 from sklearn_ser.server.pool import BusyError, TooSlowError, WorkerPool
 from sklearn_ser.server.schemas import (
     Channels,
+    Example,
     Health,
     ModelCard,
     Prediction,
@@ -92,6 +94,7 @@ def make_app(
     origins: Iterable[str] = (),
     abstain_below: float = 0.0,
     limits: Limits | None = None,
+    examples: int = 0,
 ) -> FastAPI:
     """Return the application that serves a model.
 
@@ -109,6 +112,8 @@ def make_app(
         Origins of other pages that may use it.
     abstain_below : float, default=0.0
     limits : Limits, default=None
+    examples : int, default=0
+        How many clips of the model's corpus the page offers to try.
 
     Returns
     -------
@@ -120,9 +125,12 @@ def make_app(
     ------
     ModelError
         If the model cannot be loaded or is not trusted.
+    OptionError
+        If there are no clips to try.
     """
     limits = limits or Limits()
-    service = Service(ServedModel(model, trust, abstain_below), limits, token)
+    served = ServedModel(model, trust, abstain_below)
+    service = Service(served, limits, token, find_examples(served.file, examples, limits.max_bytes))
     origins = list(origins)
     app = FastAPI(
         openapi_url="/openapi.json",
@@ -166,10 +174,18 @@ class Service:
     limits : Limits
     token : str or None
         What the first message of a WebSocket must hold.
+    examples : list of ExampleFile
+        Clips to try.
     """
 
-    def __init__(self, model: ServedModel, limits: Limits, token: str | None):
-        self.model, self.limits = model, limits
+    def __init__(
+        self,
+        model: ServedModel,
+        limits: Limits,
+        token: str | None,
+        examples: Sequence[ExampleFile],
+    ):
+        self.model, self.limits, self.clips = model, limits, examples
         self.metrics = Metrics()
         self.pool = WorkerPool(model.file, model.predictor.abstain_below, limits)
         self.executor = ThreadPoolExecutor(limits.workers, thread_name_prefix="stream")
@@ -219,6 +235,21 @@ class Service:
         router.add_api_websocket_route("/stream", self.stream)
         card: dict[int | str, dict[str, Any]] = {200: {"model": ModelCard}}
         router.add_api_route("/card", self.card, responses=card, dependencies=token, tags=["Model"])
+        router.add_api_route(
+            "/examples",
+            self.examples,
+            response_model=list[Example],
+            dependencies=token,
+            tags=["Model"],
+        )
+        router.add_api_route(
+            "/examples/{place:int}",
+            self.example,
+            response_class=Response,
+            dependencies=token,
+            tags=["Model"],
+            responses={404: {"model": Refusal}},
+        )
         unhealthy: dict[int | str, dict[str, Any]] = {503: {"model": Health}}
         router.add_api_route(
             "/health", self.health, response_model=Health, responses=unhealthy, tags=["Server"]
@@ -266,6 +297,20 @@ class Service:
     async def card(self) -> dict[str, Any]:
         """Return what the model is: classes, features, data, split and scores."""
         return self.model.card
+
+    async def examples(self) -> list[Example]:
+        """Return the clips to try, if there are any; each is at /examples/ and its place."""
+        return [
+            Example(place=place, emotion=clip.emotion, unseen=clip.unseen, suffix=clip.suffix)
+            for place, clip in enumerate(self.clips, 1)
+        ]
+
+    async def example(self, place: int) -> Response:
+        """Return the audio of a clip to try."""
+        if not 1 <= place <= len(self.clips):
+            raise HTTPException(404, f"There are {len(self.clips)} examples.")
+        clip = self.clips[place - 1]
+        return Response(clip.data, media_type=clip.kind)
 
     async def health(self) -> JSONResponse:
         """Say whether uploads can be answered: status 503 where they cannot."""

@@ -11,7 +11,19 @@ __all__ = ["OPEN_PATHS", "POLICY", "add_page"]
 
 PAGE = Path(__file__).parent / "page"
 SCRIPTS = (
-    *("api", "app", "file", "live", "model", "pictures", "player", "recorder", "result", "save"),
+    *(
+        "api",
+        "app",
+        "examples",
+        "file",
+        "live",
+        "model",
+        "pictures",
+        "player",
+        "recorder",
+        "result",
+        "save",
+    ),
     *("sketch", "sound", "state"),
 )
 PAGE_FILES = {

@@ -4,7 +4,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-__all__ = ["Channels", "Health", "ModelCard", "Prediction", "Recording", "Refusal"]
+__all__ = ["Channels", "Example", "Health", "ModelCard", "Prediction", "Recording", "Refusal"]
 
 PROBABILITIES = {"angry": 0.03, "happy": 0.07, "neutral": 0.88, "sad": 0.02}
 
@@ -102,6 +102,15 @@ class Health(_Schema):
         description="Whether files other than wav, flac, ogg, mp3 and aiff are decoded.",
         examples=[False],
     )
+
+
+class Example(_Schema):
+    """A clip to try."""
+
+    place: int = Field(description="Its audio is at /examples/ and this.", examples=[1])
+    emotion: str = Field(description="As its corpus has it.", examples=["angry"])
+    unseen: bool = Field(description="Whether the model was fitted without it.", examples=[True])
+    suffix: str = Field(description="Of its file.", examples=[".wav"])
 
 
 class Refusal(_Schema):

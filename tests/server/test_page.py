@@ -432,6 +432,20 @@ def test_a_token_is_asked_for(closed, browser, talk):
         wait_for_text(page, "#status", "talk.wav: 8.0 s")
 
 
+def test_an_example_is_tried(server, visit):
+    page = visit(server[0])
+    assert page.locator("#example-buttons button").all_text_contents() == [
+        "angry",
+        "neutral",
+        "sad",
+    ]
+    page.locator("#example-buttons button").last.focus()
+    page.keyboard.press("Enter")
+    wait_for_text(page, "#status", "example 3, sad.wav: ")
+    wait_for_text(page, "#answer", "sad")
+    assert page.is_visible("#player")
+
+
 def test_the_documentation_takes_a_token(closed, browser):
     with contextlib.closing(browser.new_context()) as context:
         page = context.new_page()

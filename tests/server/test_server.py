@@ -19,11 +19,13 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import soundfile
 
 from sklearn_ser import EmotionStream, load_pipeline
 from sklearn_ser.inference import load_predictor
+from sklearn_ser.persistence.card import card_path
 from tests.conftest import SR, run, voice
 
 httpx = pytest.importorskip("httpx")
@@ -150,7 +152,7 @@ def test_responses_are_as_documented(url):
         for path, methods in described["paths"].items()
         if any("security" in method for method in methods.values())
     }
-    assert asks == {"/predict", "/card", "/metrics"}
+    assert asks == {"/predict", "/card", "/metrics", "/examples", "/examples/{place}"}
     assert "## WebSocket `/stream`" in described["info"]["description"]
     schemas = described["components"]["schemas"]
     assert set(schemas["Prediction"]["properties"]) >= {"emotion", "confidence", "probabilities"}
@@ -201,6 +203,30 @@ def test_the_page_needs_nothing_from_elsewhere(url):
         assert "https://" not in answer.text
     for path in ("/page/../app.py", "/page/%2e%2e/app.py", "/page/app.py", "/../../etc/passwd"):
         assert httpx.get(url + path).status_code == 404
+
+
+# Clips to try
+
+
+def test_examples_are_clips_of_the_test_set(url, model):
+    clips = httpx.get(f"{url}/examples").json()
+    assert [clip["emotion"] for clip in clips] == ["angry", "neutral", "sad"]
+    assert [clip["place"] for clip in clips] == [1, 2, 3]
+    tested = pd.read_csv(model / "predictions.csv")
+    for clip in clips:
+        answer = httpx.get(f"{url}/examples/{clip['place']}")
+        assert answer.headers["content-type"].startswith("audio/")
+        paths = tested["path"][tested["truth"] == clip["emotion"]]
+        assert answer.content in [Path(path).read_bytes() for path in paths]
+    for place, status in (("0", 404), ("4", 404), ("x", 404), ("../card", 200)):
+        assert httpx.get(f"{url}/examples/{place}").status_code == status
+
+
+def test_a_model_without_clips_has_no_examples(model, tmp_path, mine):
+    for file in (model / "pipeline.joblib", card_path(model / "pipeline.joblib")):
+        shutil.copy(file, tmp_path)
+    err = run("serve", tmp_path / "pipeline.joblib", "--port", 0, "--examples", 2, code=2)[1]
+    assert "--examples 2: no clip of the model's run or corpus" in err
 
 
 # What is refused

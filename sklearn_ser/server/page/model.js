@@ -1,5 +1,6 @@
 // What the model is, from its card.
 import { request } from "/page/api.js";
+import { loadExamples } from "/page/examples.js";
 import { makeBars, percent } from "/page/result.js";
 import { get, setProblem, state } from "/page/state.js";
 
@@ -17,10 +18,9 @@ export async function loadCard() {
     get("token-form").hidden = true;
     setProblem("");
     makeBars();
-    return true;
+    await loadExamples();
   } catch (error) {
     setProblem(error.message);
-    return false;
   }
 }
 
