@@ -154,7 +154,8 @@ def _shape(spectra: Spectra, stft: STFT) -> np.ndarray:
     cumulated = np.cumsum(power, axis=1)
     step = np.float32(spectra.sr / stft.n_fft)
     rolloffs = [
-        step * np.add.reduce(cumulated < share * total[:, np.newaxis], axis=1, dtype=np.float32)
+        # The first bin that reaches the share: as many are below it, for the sum never falls.
+        step * (cumulated < share * total[:, np.newaxis]).argmin(axis=1).astype(np.float32)
         for share in ROLLOFFS
     ]
     slopes = project(spectra, stft, decibels(spectra, stft), filters.slopes)

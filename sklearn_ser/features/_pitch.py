@@ -136,8 +136,10 @@ def _best(frame: np.ndarray, score: np.ndarray, n_frames: int) -> np.ndarray:
     """Return the place of each frame's best candidate, -1 where it has none."""
     best = np.full(n_frames, -1)
     if len(frame):
-        ascending = np.lexsort((score, frame))
-        best[frame[ascending]] = ascending  # the last of a frame, its best, stays
+        starts = np.flatnonzero(np.diff(frame, prepend=-1))  # candidates come frame by frame
+        highest = np.maximum.reduceat(score, starts)
+        chosen = np.flatnonzero(score == np.repeat(highest, np.diff(starts, append=len(frame))))
+        best[frame[chosen]] = chosen  # the last of a frame stays
     return best
 
 

@@ -165,5 +165,6 @@ def deltas(frames: np.ndarray) -> np.ndarray:
     """
     if not len(frames):
         return frames
-    held = np.pad(frames, ((2, 2), (0, 0)), mode="edge")
+    first, last = frames[:1], frames[-1:]
+    held = np.concatenate([first, first, frames, last, last])  # np.pad would take as long as all
     return (2 * (held[4:] - held[:-4]) + held[3:-1] - held[1:-3]) * np.float32(0.1)

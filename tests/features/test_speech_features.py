@@ -336,3 +336,16 @@ def test_jitter_and_shimmer_are_praats():
         correlation = np.corrcoef(np.transpose(rows))
         assert correlation[0, 2] > 0.8
         assert correlation[1, 3] > 0.8
+
+
+def test_the_best_candidate_of_a_frame_is_the_last_of_equals():
+    rng = np.random.default_rng(0)
+    frame = np.sort(rng.integers(0, 40, 200))
+    frame = frame[frame != 7]  # a frame without a candidate
+    score = rng.integers(0, 4, len(frame)) / 4
+    expected = np.full(40, -1)
+    for i, (f, value) in enumerate(zip(frame, score, strict=True)):
+        if expected[f] < 0 or value >= score[expected[f]]:
+            expected[f] = i
+    np.testing.assert_array_equal(_pitch._best(frame, score, 40), expected)
+    np.testing.assert_array_equal(_pitch._best(frame[:0], score[:0], 3), [-1, -1, -1])
