@@ -184,3 +184,19 @@ def test_pages_use_the_words_of_the_field(page):
 def test_report_guide_names_the_number_of_clips():
     text = " ".join((DOCS / "report.md").read_text(encoding="utf-8").split())
     assert f"at most {MOST_EXAMPLES} examples and {MOST_MISTAKES} mistakes" in text
+
+
+def test_pictures_are_small_and_shown():
+    pictures = sorted((DOCS / "images").glob("*.png"))
+    assert len(pictures) == 12
+    pages = [*DOCS.glob("*.md"), DOCS.parent / "README.md"]
+    shown = "\n".join(page.read_text(encoding="utf-8") for page in pages)
+    script = (DOCS / "make_screenshots.py").read_text(encoding="utf-8")
+    for picture in pictures:
+        assert picture.stat().st_size <= 150_000, picture.name
+        if not picture.stem.endswith("-dark"):  # those are for README in a dark browser
+            assert f"images/{picture.name}" in shown
+        base = picture.stem.removesuffix("-light").removesuffix("-dark").removesuffix("-phone")
+        assert base in script
+    for name in re.findall(r"\(images/([\w-]+\.png)\)", shown):
+        assert (DOCS / "images" / name).exists(), name

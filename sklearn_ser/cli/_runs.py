@@ -75,6 +75,9 @@ def _show(found: Mapping[str, Any]) -> None:
         if not group["same_test"]:
             say("These runs do not all test the same clips: small differences mean little.")
         say("")
+    if found["others"]:
+        named = ", ".join(f"{row['run']} ({row['kind']})" for row in found["others"])
+        say(f"Beside them: {named}.")
     for heading in ("damaged", "unfinished"):
         for row in found[heading]:
             say(f"! {row['run']} ({heading}): {row['reason']}")

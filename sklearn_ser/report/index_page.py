@@ -26,12 +26,14 @@ def write_index(path: Path, found: Mapping[str, Any]) -> None:
         {
             **group,
             "meaning": SPLITS.get(group["split"], group["split"]),
-            "runs": [
-                {**run, "link": f"{quote(run['run'])}/report.html" if run["report"] else None}
-                for run in group["runs"]
-            ],
+            "runs": [{**run, "link": _link(run)} for run in group["runs"]],
         }
         for group in found["groups"]
     ]
-    content = {**found, "title": f"Runs in {found['folder']}", "groups": groups}
+    others = [{**other, "link": _link(other)} for other in found["others"]]
+    content = {**found, "others": others, "title": f"Runs in {found['folder']}", "groups": groups}
     write_atomically(path, as_text(render_page("index.html", content)).encode())
+
+
+def _link(row: Mapping[str, Any]) -> str | None:
+    return f"{quote(row['run'])}/report.html" if row["report"] else None

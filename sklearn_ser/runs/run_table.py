@@ -18,6 +18,7 @@ __all__ = ["diff_runs", "list_runs"]
 
 # What a folder has that was meant to be a run.
 TRACES = ("metrics.json", "card.json", "pipeline.joblib", "predictions.csv")
+OTHERS = {"comparison.json": "comparison", "evaluation.json": "evaluation"}
 SCORES = ("accuracy", "uar", "macro_f1")
 
 
@@ -36,7 +37,9 @@ def list_runs(folder: Path) -> dict[str, Any]:
     -------
     found : dict
         folder; groups, a list of dict with data, fingerprint, split, same_test (whether all test
-        the same clips) and runs; damaged and unfinished, lists of dict with run and reason.
+        the same clips) and runs; others, the comparisons and evaluations, a list of dict with run,
+        kind and report (whether there is a page); damaged and unfinished, lists of dict with run
+        and reason.
 
     Raises
     ------
@@ -48,13 +51,16 @@ def list_runs(folder: Path) -> dict[str, Any]:
     if (folder / "metrics.json").exists():
         raise OptionError(f"{folder} is a run itself: give the folder that it is in.")
     rows: list[dict[str, Any]] = []
-    damaged, unfinished = [], []
+    damaged, unfinished, others = [], [], []
     for path in sorted(path for path in folder.iterdir() if path.is_dir()):
         if path.name.startswith("."):
             if (path / OPTIONS).exists():
                 name = path.name[1:].removesuffix(".partial")
                 how = f"A fit was broken off: `resume={folder / name}` goes on with it."
                 unfinished.append({"run": name, "reason": how})
+        elif kinds := [kind for name, kind in OTHERS.items() if (path / name).exists()]:
+            page = (path / "report.html").exists()
+            others.append({"run": path.name, "kind": kinds[0], "report": page})
         elif any((path / name).exists() for name in TRACES):
             try:
                 rows.append(_describe(load_run(path)))
@@ -64,6 +70,7 @@ def list_runs(folder: Path) -> dict[str, Any]:
     return {
         "folder": str(folder),
         "groups": _group(rows),
+        "others": others,
         "damaged": damaged,
         "unfinished": unfinished,
     }

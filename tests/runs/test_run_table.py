@@ -104,6 +104,26 @@ def test_damaged_runs_are_named_and_others_shown(copies):
     assert f"resume={folder / 'left'}" in page
 
 
+def test_comparisons_and_evaluations_are_no_damaged_runs(copies):
+    copies("a")
+    for name, file in [("c", "comparison.json"), ("e", "evaluation.json")]:
+        (copies.folder / name).mkdir()
+        (copies.folder / name / file).write_text("{}")
+        (copies.folder / name / "predictions.csv").write_text("path\n")
+    (copies.folder / "e" / "report.html").write_text("")
+    found = list_runs(copies.folder)
+    assert found["damaged"] == []
+    assert found["others"] == [
+        {"run": "c", "kind": "comparison", "report": False},
+        {"run": "e", "kind": "evaluation", "report": True},
+    ]
+    out, _ = run("runs", copies.folder, "--html")
+    assert "Beside them: c (comparison), e (evaluation)." in out
+    page = (copies.folder / "index.html").read_text()
+    assert "e/report.html" in page
+    assert "c/report.html" not in page
+
+
 def test_the_page_links_to_the_reports(folder):
     out, _ = run("runs", folder, "--html")
     assert out.splitlines()[-1] == f"Page: {folder / 'index.html'}"
