@@ -16,6 +16,7 @@ import typer
 from sklearn_ser.cli import app
 from sklearn_ser.corpora import _registry as registry
 from sklearn_ser.corpora import list_corpora, load_data
+from sklearn_ser.report.cell_clips import MOST_CLIPS
 from sklearn_ser.report.example_clips import MOST_EXAMPLES, MOST_MISTAKES
 from tests.conftest import SR, voice
 
@@ -184,6 +185,7 @@ def test_pages_use_the_words_of_the_field(page):
 def test_report_guide_names_the_number_of_clips():
     text = " ".join((DOCS / "report.md").read_text(encoding="utf-8").split())
     assert f"at most {MOST_EXAMPLES} examples and {MOST_MISTAKES} mistakes" in text
+    assert f"at most {MOST_CLIPS} of a cell" in text
 
 
 def test_pictures_are_small_and_shown():

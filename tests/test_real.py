@@ -106,3 +106,24 @@ def test_the_script_makes_the_demo_of_the_package(tmp_path):
     scores = {one["corpus"]: one["uar"] for one in here["tests"] if one["adapt"] == "none"}
     known = {one["corpus"]: one["uar"] for one in there["tests"] if one["adapt"] == "none"}
     assert scores["emodb"] == pytest.approx(known["emodb"], abs=0.005)
+
+
+@pytest.mark.parametrize(("sound", "most"), [([], 3_000_000), (["--no-audio"], 700_000)])
+def test_the_report_of_all_emodb_is_small_and_may_be_heard(sound, most, tmp_path):
+    run(
+        "fit", "--clf", "logreg", "--features", "mfcc", "--data", real_corpus("emodb"),
+        "--split", "speaker", "--folds", "5", "--out", tmp_path / "run", *sound,
+    )  # fmt: skip
+    page = (tmp_path / "run" / "report.html").read_text(encoding="utf-8")
+    assert len(page.encode()) <= most
+    assert ("<audio" in page) == (not sound)
+
+
+def test_a_report_of_tess_is_silent_and_says_why(tmp_path):
+    run(
+        "fit", "--clf", "logreg", "--features", "mfcc", "--data", real_corpus("tess"),
+        "--out", tmp_path / "run",
+    )  # fmt: skip
+    page = (tmp_path / "run" / "report.html").read_text(encoding="utf-8")
+    assert "<audio" not in page
+    assert "has the licence CC BY-NC-ND 4.0" in page
