@@ -28,12 +28,15 @@ __all__ = [
     "printable",
     "printable_json",
     "read_regular",
+    "rename_folder",
     "staged",
     "to_json",
     "umask",
     "why_not_private",
     "write_atomically",
 ]
+
+WINDOWS = os.name == "nt"  # where nothing that is open can be renamed or removed
 
 # C0 and C1 controls and DEL, which terminals obey; marks that turn the direction of writing or end
 # a line; and halves of characters, which stand for the bytes of a name that is not UTF-8.
@@ -83,6 +86,13 @@ def write_atomically(path: Path, data: bytes | Callable[[Path], None]) -> None:
             data(ready)
         else:
             ready.write_bytes(data)
+
+
+def rename_folder(folder: Path, out: Path) -> None:
+    """Give a folder another name, which an empty folder may have until then."""
+    if WINDOWS and out.is_dir():  # elsewhere renaming replaces it
+        out.rmdir()
+    os.replace(folder, out)
 
 
 def check_writable(path: Path) -> None:
@@ -203,16 +213,19 @@ def open_regular(path: str | os.PathLike, *, follow: bool = True) -> BinaryIO:
     except OSError as error:
         if error.errno == errno.ENXIO:  # a socket
             raise OSError(errno.EINVAL, _NOT_REGULAR, os.fspath(path)) from error
+        if isinstance(error, PermissionError) and os.path.isdir(path):  # what Windows says of one
+            raise IsADirectoryError(errno.EISDIR, _FOLDER, os.fspath(path)) from error
         raise
     mode = os.fstat(handle).st_mode
     if stat.S_ISREG(mode):
         return open(handle, "rb")
     os.close(handle)
     if stat.S_ISDIR(mode):
-        raise IsADirectoryError(errno.EISDIR, "it is a folder", os.fspath(path))
+        raise IsADirectoryError(errno.EISDIR, _FOLDER, os.fspath(path))
     raise OSError(errno.EINVAL, _NOT_REGULAR, os.fspath(path))
 
 
+_FOLDER = "it is a folder"
 _NOT_REGULAR = "it is a pipe, a socket or a device, not a file"
 
 
@@ -264,17 +277,18 @@ def locked(path: Path, busy: str) -> Iterator[None]:
             os.close(handle)
             raise OptionError(busy) from None
         # Who held it until now has removed it, perhaps just after we opened it.
-        if _is_file(handle, path):
+        # Windows removes no file that is open, and its two ways of asking may differ in the device.
+        if WINDOWS or _is_file(handle, path):
             break
         os.close(handle)
     try:
         yield
     finally:
-        if os.name == "nt":  # where a file that is open cannot be removed
+        if WINDOWS:
             os.close(handle)
         with contextlib.suppress(OSError):
             path.unlink()
-        if os.name != "nt":
+        if not WINDOWS:
             os.close(handle)
 
 
@@ -302,7 +316,7 @@ def _is_file(handle: int, path: Path) -> bool:
     try:
         return os.path.samestat(os.fstat(handle), os.stat(path, follow_symlinks=False))
     except OSError:
-        return os.name == "nt"
+        return False
 
 
 def make_private_folder(folder: Path) -> None:

@@ -8,6 +8,7 @@ import sys
 import tempfile
 from collections import Counter
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pandas as pd
@@ -217,3 +218,52 @@ def real_corpus(name):
     if not REAL_CORPORA or not folder.is_dir():
         pytest.skip(f"set SKLEARN_SER_DATA to a folder that holds {name}")
     return folder
+
+
+@pytest.fixture
+def like_windows(monkeypatch):
+    """Refuse to rename and to remove what is open, and lock as Windows does, by bytes."""
+    import fcntl
+
+    from sklearn_ser import _files
+
+    if not os.path.isdir("/proc/self/fd"):
+        pytest.skip("the system does not list open files")
+
+    def check_closed(path):
+        path = os.path.abspath(path)
+        for handle in os.listdir("/proc/self/fd"):
+            with contextlib.suppress(FileNotFoundError):
+                opened = os.readlink(f"/proc/self/fd/{handle}")
+                if opened == path or opened.startswith(path + os.sep):
+                    raise PermissionError(13, "it is open", path)
+
+    def checked(function, *, renames):
+        def call(path, *rest, dir_fd=None, **more):
+            if dir_fd is None:
+                check_closed(path)
+            if renames and os.path.isdir(rest[0]):
+                raise PermissionError(13, "a folder is there", str(rest[0]))
+            if renames:
+                check_closed(rest[0])
+            return function(path, *rest, **more, **({} if dir_fd is None else {"dir_fd": dir_fd}))
+
+        return call
+
+    class Msvcrt(ModuleType):
+        LK_NBLCK = 2
+
+        def locking(self, handle, mode, n_bytes):
+            assert (mode, n_bytes) == (self.LK_NBLCK, 1)
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise PermissionError(13, "Permission denied") from error
+
+    monkeypatch.setattr(_files, "WINDOWS", True)
+    for name in ("geteuid", "O_NOFOLLOW", "O_NONBLOCK", "O_CLOEXEC", "O_NOCTTY"):
+        monkeypatch.delattr(os, name)
+    monkeypatch.setitem(sys.modules, "fcntl", None)
+    monkeypatch.setitem(sys.modules, "msvcrt", Msvcrt("msvcrt"))
+    for name, renames in [("replace", True), ("rename", True), ("unlink", False)]:
+        monkeypatch.setattr(os, name, checked(getattr(os, name), renames=renames))

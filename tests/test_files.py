@@ -6,7 +6,14 @@ import socket
 
 import pytest
 
-from sklearn_ser._files import locked, open_regular, open_to_append, read_regular
+from sklearn_ser._files import (
+    locked,
+    open_regular,
+    open_to_append,
+    read_regular,
+    rename_folder,
+    write_atomically,
+)
 from sklearn_ser.exceptions import OptionError, OutputError
 
 
@@ -123,3 +130,54 @@ def test_read_regular(places):
         read_regular(places / "file", 4)
     with pytest.raises(OSError, match="symbolic"):
         open_regular(places / "link", follow=False)
+
+
+@pytest.mark.usefixtures("like_windows")
+def test_windows_keeps_what_is_open(tmp_path):
+    """The stand-in for Windows refuses what Windows refuses, or the tests with it say nothing."""
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "empty").mkdir()
+    with open(tmp_path / "folder" / "file", "w"):
+        with pytest.raises(PermissionError):
+            (tmp_path / "folder" / "file").unlink()
+        with pytest.raises(PermissionError):
+            os.replace(tmp_path / "folder", tmp_path / "other")
+    with pytest.raises(PermissionError):
+        os.replace(tmp_path / "folder", tmp_path / "empty")
+
+
+@pytest.mark.usefixtures("like_windows")
+def test_locks_of_windows(tmp_path):
+    lock = tmp_path / ".lock"
+    for _ in range(2):
+        with locked(lock, "busy"):
+            with pytest.raises(OptionError, match="busy"), locked(lock, "busy"):
+                pass
+            assert lock.exists()
+        assert not lock.exists()
+
+
+@pytest.mark.usefixtures("like_windows")
+def test_files_and_folders_take_their_names_on_windows(tmp_path):
+    for data in (b"one", b"two"):
+        write_atomically(tmp_path / "file", data)
+        assert (tmp_path / "file").read_bytes() == data
+    for name in ("folder", "out"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "folder" / "kept").touch()
+    rename_folder(tmp_path / "folder", tmp_path / "out")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "out"]
+    assert (tmp_path / "out" / "kept").exists()
+
+
+def test_windows_says_of_a_folder_that_it_is_one(tmp_path, monkeypatch):
+    (tmp_path / "file").touch()
+
+    def refuse(path, flags):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(os, "open", refuse)
+    with pytest.raises(IsADirectoryError, match="it is a folder"):
+        open_regular(tmp_path)
+    with pytest.raises(PermissionError):
+        open_regular(tmp_path / "file")

@@ -74,7 +74,12 @@ def open_with_ffmpeg(file: BinaryIO, demuxer: str, seconds: float | None, name: 
         If there is no ffmpeg, or it has anything to complain of.
     """
     program = shutil.which("ffmpeg")
-    if program is None or not hasattr(select, "poll"):
+    if not hasattr(select, "poll"):
+        raise AudioError(
+            f"{name} is of a kind that only the program ffmpeg decodes ({demuxer}), which is not "
+            "used on Windows: convert the file first (ffmpeg -i IN OUT.flac)."
+        )
+    if program is None:
         raise AudioError(
             f"{name} is of a kind that only the program ffmpeg decodes ({demuxer}), which is not "
             "on this machine: install it, or convert the file elsewhere (ffmpeg -i IN OUT.flac)."
@@ -82,6 +87,8 @@ def open_with_ffmpeg(file: BinaryIO, demuxer: str, seconds: float | None, name: 
     if _begins_again(file, demuxer):
         raise joined(name)
     handle, copy = opening.descriptor(file), None
+    if handle is not None:  # /dev/fd goes on where the file is on macOS, and begins anew on Linux
+        os.lseek(handle, 0, os.SEEK_SET)
     if handle is None:  # bytes, say: ffmpeg needs a file that it can seek in
         file.seek(0)
         copy = opening.spool(iter(lambda: file.read(1 << 18), b""), name)

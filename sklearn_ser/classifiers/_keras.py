@@ -40,7 +40,9 @@ def _import_keras():
         except ImportError as error:
             raise OptionError(
                 "Networks need TensorFlow, which is missing here: pip install tensorflow (or "
-                "tensorflow-cpu), or choose another `clf`: svm, mlp, rf or logreg."
+                "tensorflow-cpu), or choose another `clf`: svm, mlp, rf or logreg. Where pip finds "
+                "no TensorFlow for your system (macOS on Intel, Windows on ARM), a network can "
+                "still predict as an .onnx file."
             ) from error
         import keras
 

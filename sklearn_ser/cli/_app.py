@@ -4,6 +4,7 @@ import atexit
 import contextlib
 import functools
 import inspect
+import io
 import os
 import re
 import shutil
@@ -140,7 +141,8 @@ def name_options(message: str) -> str:
 
 def print_json(document: Any) -> None:
     """Print `document` as the one JSON document of this command (NaN becomes null)."""
-    typer.echo(to_json(document))
+    # In UTF-8 as all JSON, whatever the locale: programs read it.
+    typer.echo(to_json(document).encode("utf-8") + b"\n", nl=False)
 
 
 PIPE_WIDTH = 240
@@ -236,6 +238,9 @@ def main() -> None:
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:  # closed by who started us, as with >&-
             setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115  it stays open to the end
+    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
+        # A name that the locale has no letters for must not end a command.
+        sys.stdout.reconfigure(errors="backslashreplace")
     code: Any = 0
     try:
         app(prog_name="sklearn-ser")

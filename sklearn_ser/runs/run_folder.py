@@ -11,14 +11,13 @@ from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
-from sklearn_ser._files import locked, read_regular, umask
+from sklearn_ser._files import locked, read_regular, rename_folder, umask
 from sklearn_ser.exceptions import OptionError, OutputError, UnfinishedError
 from sklearn_ser.runs.options import RunOptions
 
 __all__ = ["forget_options", "new_folder", "read_options", "write_options", "writing"]
 
 CHECKPOINTS = "checkpoint-*.npz"  # the states of networks in training
-LOCK = ".lock"
 OPTIONS = "options.json"  # what `resume` goes on with
 
 _MAX_BYTES = 1_000_000  # of such options
@@ -72,14 +71,14 @@ def new_folder(
         raise OptionError(
             f"{wanted or 'artifacts'} cannot be written ({error.strerror}): choose another `out`."
         ) from error
-    with _alone_in(folder, out):
+    with _alone_in(out):
         try:
             yield folder, out
             with writing(out):
-                for file in [*folder.glob(CHECKPOINTS), folder / LOCK]:
+                for file in folder.glob(CHECKPOINTS):
                     file.unlink(missing_ok=True)
                 os.chmod(folder, 0o777 & ~umask())
-                os.replace(folder, out)
+                rename_folder(folder, out)
         except BaseException as error:
             broken_off = isinstance(error, KeyboardInterrupt | SystemExit)
             if not (broken_off and any(folder.glob(CHECKPOINTS))):
@@ -121,7 +120,7 @@ def _free_name(name: str) -> Path:
 
 def _clear_away(folder: Path, out: Path) -> None:
     """Remove what a broken run has left, unless somebody may want to go on with it."""
-    with _alone_in(folder, out):
+    with _alone_in(out):
         if any(folder.glob(CHECKPOINTS)):
             raise OptionError(
                 f"A fit for {out} was left unfinished: fit with `resume={out}` goes on with it; to "
@@ -130,10 +129,13 @@ def _clear_away(folder: Path, out: Path) -> None:
         shutil.rmtree(folder)
 
 
-def _alone_in(folder: Path, out: Path) -> AbstractContextManager[None]:
-    """Hold a hidden folder against other processes."""
+def _alone_in(out: Path) -> AbstractContextManager[None]:
+    """Hold a hidden folder against other processes.
+
+    The lock lies beside it: Windows renames no folder that holds an open file.
+    """
     busy = f"Another process is writing {out}: wait for it, or choose another `out`."
-    return locked(folder / LOCK, busy)
+    return locked(out.with_name(f".{out.name}.lock"), busy)
 
 
 @contextmanager

@@ -114,7 +114,7 @@ class Worker:
         """End the process, if it has not ended."""
         if not self.gone:
             # Not process.kill(): after the death of the fork server that takes each for dead.
-            with contextlib.suppress(ProcessLookupError, PermissionError):
+            with contextlib.suppress(OSError):
                 os.kill(self.process.pid, getattr(signal, "SIGKILL", signal.SIGTERM))
         self._killed = True
         self.writer.transport.abort()

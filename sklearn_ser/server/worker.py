@@ -104,7 +104,7 @@ def _prepare(model: ModelFile, abstain_below: float, limits: Limits) -> Predicto
         # Not RLIMIT_AS: TensorFlow reserves addresses by the ten gigabytes and never uses them.
         most = _data_bytes() + limits.worker_memory
         resource.setrlimit(resource.RLIMIT_DATA, (most, most))
-    except (ImportError, ValueError, OSError):  # Windows has no such limits, others not all of them
+    except (ImportError, ValueError, OSError):  # Windows has no such limits, macOS no /proc
         pass
     # Decoders write about each bad file there: clients could fill a log, or a pipe nobody reads.
     nowhere = os.open(os.devnull, os.O_WRONLY)
@@ -116,7 +116,10 @@ def _prepare(model: ModelFile, abstain_below: float, limits: Limits) -> Predicto
 def _data_bytes() -> int:
     """Return how much writable memory this process has mapped."""
     with open("/proc/self/status", encoding="ascii", errors="replace") as lines:
-        return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmData"))
+        sizes = [int(line.split()[1]) for line in lines if line.startswith("VmData")]
+    if not sizes:
+        raise OSError("the system does not say how much memory is mapped")
+    return sizes[0] * 1024
 
 
 def _end_with_the_server() -> None:

@@ -126,3 +126,9 @@ def test_without_ffmpeg_it_says_how_to_convert(convert, monkeypatch, tmp_path):
     data = convert("clip.m4a", "-c:a aac").read_bytes()
     monkeypatch.setenv("PATH", str(tmp_path))
     refused(data, "only the program ffmpeg decodes .* install it, or convert the file elsewhere")
+
+
+def test_where_nothing_can_wait_for_ffmpeg(convert, monkeypatch):
+    path = convert(*KINDS[0])
+    monkeypatch.delattr(ffmpeg.select, "poll")
+    refused(path, r"not used on Windows: convert the file first \(ffmpeg -i IN OUT.flac\)")

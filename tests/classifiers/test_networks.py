@@ -14,6 +14,7 @@ from sklearn.metrics import log_loss
 from sklearn.model_selection import GridSearchCV
 
 from sklearn_ser import ANNClassifier
+from sklearn_ser.classifiers import _keras
 from sklearn_ser.exceptions import ModelError, OptionError
 
 X, CODES = load_digits(return_X_y=True)
@@ -342,3 +343,9 @@ def test_weights_that_do_not_fit_the_parameters(fitted):
     other = pickle.loads(pickle.dumps(fitted)).set_params(hidden_layer_sizes=(3,))
     with pytest.raises(ModelError, match="its parameters and its weights do not fit"):
         other.predict(X)
+
+
+def test_without_tensorflow_the_error_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "tensorflow", None)
+    with pytest.raises(OptionError, match=r"pip install tensorflow \(or tensorflow-cpu\)"):
+        _keras._import_keras.__wrapped__()

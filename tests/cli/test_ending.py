@@ -3,7 +3,9 @@
 import io
 import itertools
 import json
+import os
 import re
+import subprocess
 import sys
 import webbrowser
 
@@ -127,3 +129,28 @@ def test_options_are_in_panels():
     few = run("card", "--help")[0]
     assert "\nOptions:\n" in few
     assert "\nOutput:\n" not in few
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "cp437"])
+def test_consoles_without_the_letters_of_a_name(encoding):
+    """Tables and findings lose letters, never the command; JSON is UTF-8 in every locale."""
+    script = (
+        "from sklearn_ser.cli import _app, _ending\n"
+        "@_app.command(name='toy')\n"
+        "def toy():\n"
+        "    _ending.print_audit([(True, 'a\u011fa\u00e7'), (False, '\u2713')])\n"
+        "    _ending.print_path('table', 'a\u011fa\u00e7.csv')\n"
+        "    _app.print_json({'name': 'a\u011fa\u00e7'})\n"
+        "_app.main()\n"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", script, "toy"],
+        env=os.environ | {"PYTHONIOENCODING": encoding},
+        capture_output=True,
+        check=False,
+    )
+    assert (ended.returncode, ended.stderr) == (0, b"")
+    lines = ended.stdout.replace(b"\r", b"").split(b"\n")
+    assert lines[0].startswith(b"+ a\\u011fa")
+    assert lines[1] == b"! \\u2713"
+    assert '"name": "a\u011fa\u00e7"'.encode() in ended.stdout

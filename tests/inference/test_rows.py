@@ -217,3 +217,19 @@ def test_quoting_of_cells(tmp_path):
     assert table["x"].tolist() == [odd.replace("\udce9", "\\xe9"), "\r"]
     line = as_json_line({"x": odd, "y": float("nan")})
     assert json.loads(line) == {"x": odd.replace("\udce9", "\\xe9"), "y": None}
+
+
+@pytest.mark.parametrize("suffix", ["csv", "jsonl", "parquet"])
+@pytest.mark.usefixtures("like_windows")
+def test_table_takes_its_name_on_windows(tmp_path, suffix):
+    path = tmp_path / f"rows.{suffix}"
+    path.write_text("an older table")
+    begun(path)
+    file = begin(path, resume=True)
+    with pytest.raises(OptionError, match="Another process"):
+        begin(path)
+    file.add(rows_of(1))
+    file.done()
+    file.finish()
+    file.close()
+    assert (file.n_rows, [one.name for one in tmp_path.iterdir()]) == (2, [path.name])

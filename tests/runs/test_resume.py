@@ -15,7 +15,7 @@ from sklearn_ser.cli import app
 from sklearn_ser.exceptions import OptionError, OutputError, SearchStopped, UnfinishedError
 from sklearn_ser.pipelines import RECIPES, Recipe
 from sklearn_ser.runs import RunOptions, SearchOptions, fit_run, read_options, search_run
-from sklearn_ser.runs.run_folder import write_options
+from sklearn_ser.runs.run_folder import new_folder, write_options
 
 ALIKE = {"seconds", "seconds_fit", "run"}  # what two runs of the same fit may differ in
 
@@ -100,19 +100,19 @@ def test_damaged_options_of_an_unfinished_run(options, tmp_path, text):
         read_options(options.out)
 
 
-@pytest.mark.parametrize("name", [".lock", ""])
+@pytest.mark.parametrize("name", [".broken.lock", ".broken.partial"])
 def test_planted_symbolic_links_are_refused(options, tmp_path, name):
     victim = tmp_path / "victim"
-    hidden = tmp_path / ".broken.partial"
-    if name:
-        hidden.mkdir()
+    if name == ".broken.lock":
         victim.write_text("precious")
     else:
         victim.mkdir()
-    (hidden / name).symlink_to(victim)
+    (tmp_path / name).symlink_to(victim)
     with pytest.raises((OptionError, OutputError), match="link"):
         fit_run(options)
-    assert victim.read_text() == "precious" if name else not list(victim.iterdir())
+    assert (
+        victim.read_text() == "precious" if name == ".broken.lock" else not list(victim.iterdir())
+    )
     assert not options.out.exists()
 
 
@@ -158,7 +158,7 @@ def test_folder_locked_by_another_process(options, tmp_path):
     fcntl = pytest.importorskip("fcntl")
     hidden = tmp_path / ".broken.partial"
     hidden.mkdir()
-    with open(hidden / ".lock", "w") as lock:
+    with open(tmp_path / ".broken.lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         with pytest.raises(OptionError, match="Another process is writing"):
             fit_run(options)
@@ -203,3 +203,20 @@ def test_stopped_search_leaves_no_unfinished_fit(options):
         search_run(options, how, stop_at(1))
     with pytest.raises(OptionError, match="no fit of that name was left unfinished"):
         read_options(options.out)
+
+
+@pytest.mark.parametrize("there", [False, True])
+@pytest.mark.usefixtures("like_windows")
+def test_folder_takes_its_name_on_windows(tmp_path, there):
+    out = tmp_path / "run"
+    (tmp_path / ".run.partial").mkdir()
+    (tmp_path / ".run.partial" / "remains").touch()
+    if there:
+        out.mkdir()
+    with new_folder(out, "fit") as (folder, _):
+        (folder / "checkpoint-1.npz").touch()
+        (folder / "metrics.json").touch()
+        with pytest.raises(OptionError, match="Another process"), new_folder(out, "fit"):
+            pass
+    assert [path.name for path in tmp_path.iterdir()] == ["run"]
+    assert [path.name for path in out.iterdir()] == ["metrics.json"]
