@@ -210,7 +210,7 @@ def test_live(server, visit):
     for event in messages:
         if event["type"] == "event":
             segments[-1:] = event["segments"]
-    assert len(segments) >= 3
+    assert len(segments) >= 2
     rows = page.locator("#rows tr").all()
     assert [shown(row) for row in rows] == [expected_row(one) for one in reversed(segments)]
     # The very samples that were sent, as a file, have the same segments.
