@@ -35,7 +35,7 @@ from sklearn_ser.audio.decoding import SERVED_FORMATS
 from sklearn_ser.exceptions import ModelError, SerError
 from sklearn_ser.server.api_guide import GUIDE, TOKEN_GUIDE
 from sklearn_ser.server.examples import ExampleFile, find_examples
-from sklearn_ser.server.guard import Guard
+from sklearn_ser.server.guard import Guard, bearer, same_token
 from sklearn_ser.server.limits import Limits
 from sklearn_ser.server.page_files import add_page
 from sklearn_ser.server.pool import BusyError, TooSlowError, WorkerPool
@@ -186,6 +186,7 @@ class Service:
         examples: Sequence[ExampleFile],
     ):
         self.model, self.limits, self.clips = model, limits, examples
+        self.token = token
         self.metrics = Metrics()
         self.pool = WorkerPool(model.file, model.predictor.abstain_below, limits)
         self.executor = ThreadPoolExecutor(limits.workers, thread_name_prefix="stream")
@@ -312,7 +313,7 @@ class Service:
         clip = self.clips[place - 1]
         return Response(clip.data, media_type=clip.kind)
 
-    async def health(self) -> JSONResponse:
+    async def health(self, request: Request) -> JSONResponse:
         """Say whether uploads can be answered: status 503 where they cannot."""
         ready = sum(not worker.gone for worker in self.pool.workers)
         health = Health(
@@ -320,6 +321,7 @@ class Service:
             version=sklearn_ser.__version__,
             workers=ready,
             model=self.model.state,
+            authorized=self.token is None or same_token(bearer(request.headers), self.token),
             max_megabytes=self.limits.max_bytes / 1e6,
             max_seconds=self.limits.max_seconds,
             other_formats=self.limits.formats is None

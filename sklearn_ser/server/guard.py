@@ -7,7 +7,7 @@ import ipaddress
 import json
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from urllib.parse import urlsplit
 
 from starlette.exceptions import HTTPException
@@ -21,6 +21,7 @@ __all__ = [
     "TooLargeError",
     "TooLateError",
     "allowed_origin",
+    "bearer",
     "client_of",
     "same_token",
     "security_headers",
@@ -327,7 +328,7 @@ def allowed_origin(origin: str | None, host: str, origins: Iterable[str]) -> boo
     return parts.scheme in ("http", "https") and parts.netloc.lower() == host.lower()
 
 
-def bearer(headers: dict[str, str]) -> str:
+def bearer(headers: Mapping[str, str]) -> str:
     """Return the token of an Authorization header, or an empty string."""
     kind, _, token = headers.get("authorization", "").partition(" ")
     return token.strip() if kind.lower() == "bearer" else ""

@@ -96,6 +96,9 @@ class Health(_Schema):
         "`missing`.",
         examples=["as loaded"],
     )
+    authorized: bool = Field(
+        description="Whether this request brought the token, or none is needed.", examples=[True]
+    )
     max_megabytes: float = Field(description="Largest upload.", examples=[20.0])
     max_seconds: float = Field(description="Longest audio of an upload.", examples=[600.0])
     other_formats: bool = Field(

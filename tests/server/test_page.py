@@ -419,6 +419,8 @@ def test_a_result_does_not_stay_when_the_server_is_away(server, visit, talk, sho
 def test_a_token_is_asked_for(closed, browser, talk):
     with contextlib.closing(browser.new_context()) as context:
         page = context.new_page()
+        said = []
+        page.on("console", lambda message: said.append(message.text))
         page.goto(closed[0])
         wait_for_text(page, "#problem", "A token is needed")
         assert "Bearer" not in page.inner_text("body")
@@ -430,6 +432,7 @@ def test_a_token_is_asked_for(closed, browser, talk):
         page.locator("#bars li").first.wait_for()
         page.set_input_files("#file", talk)
         wait_for_text(page, "#status", "talk.wav: 8.0 s")
+        assert said == []
 
 
 def test_an_example_is_tried(server, visit):

@@ -334,6 +334,9 @@ def test_tokens(closed):
         assert httpx.get(url + path).status_code == 401
     for path in ("/", "/docs", "/openapi.json", "/health"):  # a browser asks for the token there
         assert httpx.get(url + path).status_code == 200
+    for given, authorized in ((None, False), ("Bearer wrong", False), ("Bearer s3cret", True)):
+        headers = {} if given is None else {"authorization": given}
+        assert httpx.get(f"{url}/health", headers=headers).json()["authorized"] is authorized
     assert post(url, data, headers={"authorization": "bearer s3cret"}).json()["emotion"] == "sad"
     for first, words in [
         ({"rate": SR}, "A token is needed"),

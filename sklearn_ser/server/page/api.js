@@ -13,7 +13,7 @@ export const onReturn = (action) => { whenBack = action; };
 const sleep = (seconds) => new Promise((done) => setTimeout(done, 1000 * seconds));
 
 // A request, which may be an upload; `onSent` hears which share of it has left.
-export function request(path, { form = null, onSent = () => {}, type = "json" } = {}) {
+export function request(path, { form = null, onSent = () => {}, type = "json", anyStatus = false } = {}) {
   return new Promise((done, fail) => {
     const asked = new XMLHttpRequest(); // fetch does not say how much it has sent
     asked.open(form ? "POST" : "GET", path);
@@ -25,7 +25,7 @@ export function request(path, { form = null, onSent = () => {}, type = "json" } 
       fail(new Error("The server does not answer."));
     };
     asked.onload = async () => {
-      if (asked.status < 400) return done(asked.response);
+      if (anyStatus || asked.status < 400) return done(asked.response);
       const body = type === "json" ? asked.response : {};
       if (asked.status === 401) askForToken();
       return fail(new Error(explain(asked.status, body && body.detail)));

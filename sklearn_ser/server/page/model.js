@@ -1,13 +1,17 @@
 // What the model is, from its card.
-import { request } from "/page/api.js";
+import { askForToken, explainToken, getToken, request } from "/page/api.js";
 import { loadExamples } from "/page/examples.js";
 import { makeBars, percent } from "/page/result.js";
 import { get, setProblem, state } from "/page/state.js";
 
 export async function loadCard() {
   try {
+    const health = await request("/health", { anyStatus: true });
+    if (!health.authorized) {
+      askForToken();
+      throw new Error(explainToken(getToken() ? "wrong" : ""));
+    }
     const card = await request("/card");
-    const health = await request("/health");
     state.card = card;
     state.emotions = card.classes;
     state.limits = {
