@@ -158,7 +158,8 @@ def test_report_shows_importance_above_chance_only(metrics, shown, tmp_path, mod
     assert "guessing gets 0.250" in page
 
 
-def test_stress_of_one_prediction_for_every_clip(capsys):
+def test_stress_of_one_prediction_for_every_clip(monkeypatch, capsys):
+    Terminal(monkeypatch, 120)
     row = {"accuracy": 0.25, "uar": 0.25, "uar_interval": [0.2, 0.3], "changed": 0.0}
     row |= {"most_predicted": "calm", "most_predicted_share": 0.8, "strength": None, "unit": None}
     rows = [{"name": name, "degradation": name} | row for name in ("a", "b")]

@@ -20,7 +20,8 @@ def test_fit_reads_each_clip_once_and_those_in_its_report_once_more(
     for cache in ("cold", "warm"):
         reads.clear()
         decoded.clear()
-        run("fit", "--data", little_corpus, *features, "--n-jobs", 1, "--out", tmp_path / cache)
+        how = ("--report-audio", "--n-jobs", 1, "--out", tmp_path / cache)
+        run("fit", "--data", little_corpus, *features, *how)
         assert set(reads) == set(clips)
         again = sorted(path for path, times in reads.items() if times > 1)
         assert set(reads.values()) == {1, 2}
