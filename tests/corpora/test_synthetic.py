@@ -375,6 +375,7 @@ def dataset(corpus):
         return np.concatenate([part.mean(axis=1) for part in parts])
 
     table = load_corpus("synthetic", corpus)
+    features(table["path"][0])  # numba compiles what it meets first, and not in two threads at once
     with ThreadPoolExecutor(2) as pool:
         X = np.array(list(pool.map(features, table["path"])))
     assert X.shape == (616, 187)
