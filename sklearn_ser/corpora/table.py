@@ -235,7 +235,8 @@ def _locate(cell: str, folder: Path) -> str:
 
 
 def _place(path: str, folder: Path) -> str:
-    return str(absolute(folder / os.path.expanduser(path)))
+    # No home is looked up of a name that no file can have.
+    return str(absolute(folder / (path if "\0" in path else os.path.expanduser(path))))
 
 
 def _unescape(cell: str) -> str:
