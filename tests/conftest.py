@@ -3,6 +3,7 @@
 import builtins
 import contextlib
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -263,6 +264,9 @@ def like_windows(monkeypatch):
     monkeypatch.setattr(_files, "WINDOWS", True)
     for name in ("geteuid", "O_NOFOLLOW", "O_NONBLOCK", "O_CLOEXEC", "O_NOCTTY"):
         monkeypatch.delattr(os, name)
+    monkeypatch.setattr(
+        shutil, "_use_fd_functions", False
+    )  # nor does rmtree have descriptors there
     monkeypatch.setitem(sys.modules, "fcntl", None)
     monkeypatch.setitem(sys.modules, "msvcrt", Msvcrt("msvcrt"))
     for name, renames in [("replace", True), ("rename", True), ("unlink", False)]:
